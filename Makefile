@@ -1,0 +1,96 @@
+# libsock: needs Rust, a C compiler and make.
+#
+#   make            the shared and the static library, and the C examples
+#   make demo       the three modes, on real sockets
+#   make test       everything; ends in a countable summary
+#   make install    DESTDIR= PREFIX= LIBDIR= INCLUDEDIR=
+
+CC ?= cc
+AR ?= ar
+OBJCOPY ?= objcopy
+CARGO ?= cargo
+CARGOFLAGS ?=
+CFLAGS ?= -O2
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+INSTALL ?= install
+
+source := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+build := $(abspath $(or $(BUILD),build))
+version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' $(source)/Cargo.toml)
+soname := libsock.so.$(firstword $(subst ., ,$(version)))
+shared := $(build)/libsock.so.$(version)
+static := $(build)/libsock.a
+examples := $(patsubst $(source)/examples-c/%.c,$(build)/examples-c/%,$(wildcard $(source)/examples-c/*.c))
+
+.DELETE_ON_ERROR:
+.PHONY: all lib examples demo test install uninstall clean
+
+all: lib examples
+
+lib: $(shared) $(static) $(build)/libsock.so $(build)/libsock.pc
+	@printf 'libsock.so: %s bytes, libsock.a: %s bytes\n' $$(stat -c %s $(shared)) $$(stat -c %s $(static))
+
+# The sources of the library are Cargo's to follow.
+.PHONY: cargo
+cargo:
+	$(CARGO) rustc --manifest-path $(source)/Cargo.toml --target-dir $(build)/cargo --release --lib \
+	    --crate-type staticlib $(CARGOFLAGS)
+
+$(build)/cargo/release/libsock.a: cargo
+
+$(build)/symbols: $(source)/libsock.map | $(build)
+	sed -n 's/^ *\(sock_[a-z]*\);/\1/p' $< > $@
+
+# Of Rust's static library, with all of std in it, one object is left that holds what the exported
+# functions reach, and exports them alone. std's start-up code, which keeps the program's arguments,
+# goes too. Both libraries are made of it.
+$(build)/sock.o: $(build)/cargo/release/libsock.a $(build)/symbols
+	$(CC) -r -nostdlib -o $(build)/reached.o $(addprefix -Wl$(comma)-u$(comma),$(shell cat $(build)/symbols)) $< \
+	    -Wl,--gc-sections -Wl,--strip-debug
+	$(OBJCOPY) --keep-global-symbols=$(build)/symbols --strip-unneeded --remove-section='.init_array*' \
+	    --remove-section='.rela.init_array*' $(build)/reached.o $@
+
+comma := ,
+
+$(shared): $(build)/sock.o $(source)/libsock.map
+	$(CC) -shared -nostartfiles -o $@ $< -Wl,-soname,$(soname) -Wl,--version-script=$(source)/libsock.map \
+	    -Wl,--as-needed -Wl,--gc-sections -Wl,-z,defs -Wl,-z,relro -Wl,-z,now $(LDFLAGS)
+
+$(static): $(build)/sock.o
+	rm -f $@
+	$(AR) rcsD $@ $<
+
+$(build)/libsock.so: $(shared)
+	ln -sf $(notdir $(shared)) $(build)/$(soname)
+	ln -sf $(soname) $@
+
+$(build)/libsock.pc: $(source)/libsock.pc.in $(source)/Cargo.toml | $(build)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    -e 's|@VERSION@|$(version)|' $< > $@
+
+$(build) $(build)/examples-c:
+	mkdir -p $@
+
+examples: $(examples)
+
+$(build)/examples-c/%: $(source)/examples-c/%.c $(build)/libsock.so | $(build)/examples-c
+	$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic $(CFLAGS) -I$(source)/include -o $@ $< \
+	    -pthread -L$(build) -lsock -Wl,-rpath,$(build) $(LDFLAGS)
+
+install: lib
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 755 $(shared) $(DESTDIR)$(LIBDIR)
+	ln -sf $(notdir $(shared)) $(DESTDIR)$(LIBDIR)/$(soname)
+	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libsock.so
+	$(INSTALL) -m 644 $(static) $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 $(source)/include/sock.h $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 $(build)/libsock.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+
+uninstall:
+	rm -f $(DESTDIR)$(LIBDIR)/$(notdir $(shared)) $(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libsock.so \
+	    $(DESTDIR)$(LIBDIR)/libsock.a $(DESTDIR)$(INCLUDEDIR)/sock.h $(DESTDIR)$(LIBDIR)/pkgconfig/libsock.pc
+
+clean:
+	rm -rf $(build)

@@ -1,0 +1,13 @@
+//! The exported functions, grouped as the manual groups them. Their comments become the header.
+
+mod about;
+mod connection;
+mod mode;
+mod transfer;
+mod wait;
+
+pub use about::*;
+pub use connection::*;
+pub use mode::*;
+pub use transfer::*;
+pub use wait::*;

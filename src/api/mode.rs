@@ -1,0 +1,144 @@
+//! The mode of a socket: blocking, non-blocking or with a timeout.
+
+use libc::{c_double, c_int};
+
+use crate::boundary;
+use crate::errno::Errno;
+use crate::mode;
+use crate::time::Limit;
+
+/// Puts a socket in blocking or in non-blocking mode.
+///
+/// In blocking mode an operation waits for as long as it takes; in non-blocking mode one that is not
+/// ready fails with `-EAGAIN` at once. A timeout set before is gone. The mode belongs to the socket:
+/// all its duplicates have it, in every process.
+///
+/// @param fd        the socket
+/// @param blocking  0 for non-blocking mode, any other value for blocking mode
+///
+/// @return 0, or the negative of an error number, to which `errno` is set too:
+///   - `-EBADF`     `fd` is not an open descriptor
+///   - `-ENOTSOCK`  `fd` is not a socket
+///
+/// On failure the socket keeps the mode it had. Safe to call from any thread, from a signal handler
+/// and after fork. An operation that is waiting meanwhile obeys the old mode or the new one.
+#[unsafe(no_mangle)]
+pub extern "C" fn sock_setblocking(fd: c_int, blocking: c_int) -> c_int {
+    boundary::exit(|| {
+        let limit = if blocking != 0 { Limit::Forever } else { Limit::Nothing };
+        mode::set(boundary::socket(fd)?, limit)?;
+        Ok(0)
+    })
+}
+
+/// Tells whether a socket's operations may wait.
+///
+/// @param fd  the socket
+///
+/// @return 1 in blocking mode or with a timeout, 0 in non-blocking mode, or the negative of an error
+/// number, to which `errno` is set too:
+///   - `-EBADF`     `fd` is not an open descriptor
+///   - `-ENOTSOCK`  `fd` is not a socket
+///
+/// Safe to call from any thread, from a signal handler and after fork.
+#[unsafe(no_mangle)]
+pub extern "C" fn sock_getblocking(fd: c_int) -> c_int {
+    boundary::exit(|| Ok(usize::from(mode::limit(boundary::socket(fd)?)? != Limit::Nothing)))
+}
+
+/// Gives a socket a timeout, which every operation on it obeys.
+///
+/// An operation that cannot complete in so many seconds fails with `-ETIMEDOUT`: never early, and
+/// late by no more than scheduling. The socket is still good, and what was sent or received is
+/// accounted for. The mode belongs to the socket: all its duplicates have it, in every process.
+///
+/// @param fd       the socket
+/// @param seconds  how long an operation may take; rounded up to a nanosecond, so that no positive
+///                 value becomes 0. 0 is non-blocking mode, `LIBSOCK_FOREVER` is blocking mode
+///
+/// @return 0, or the negative of an error number, to which `errno` is set too:
+///   - `-EBADF`      `fd` is not an open descriptor
+///   - `-ENOTSOCK`   `fd` is not a socket
+///   - `-EINVAL`     `seconds` is negative or not a number
+///   - `-EOVERFLOW`  `seconds` is finite, and 2^63 nanoseconds (292 years) or more
+///
+/// On failure the socket keeps the mode it had. Safe to call from any thread, from a signal handler
+/// and after fork. An operation that is waiting meanwhile obeys the old timeout or the new one.
+#[unsafe(no_mangle)]
+pub extern "C" fn sock_settimeout(fd: c_int, seconds: c_double) -> c_int {
+    boundary::exit(|| {
+        let socket = boundary::socket(fd)?;
+        mode::set(socket, Limit::from_seconds(seconds)?)?;
+        Ok(0)
+    })
+}
+
+/// Tells a socket's timeout.
+///
+/// @param fd       the socket
+/// @param seconds  where to put the timeout: what was set, to the nanosecond; 0 in non-blocking
+///                 mode, `LIBSOCK_FOREVER` in blocking mode. It is left alone on failure. Where another
+///                 process set it, it may come out longer by about a tick of the kernel's timer (1 to
+///                 10 ms)
+///
+/// @return 0, or the negative of an error number, to which `errno` is set too:
+///   - `-EBADF`     `fd` is not an open descriptor
+///   - `-ENOTSOCK`  `fd` is not a socket
+///   - `-EFAULT`    `seconds` is NULL
+///
+/// Safe to call from any thread, from a signal handler and after fork.
+///
+/// # Safety
+///
+/// `seconds` is NULL or valid for writing a `double`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sock_gettimeout(fd: c_int, seconds: *mut c_double) -> c_int {
+    boundary::exit(|| {
+        let limit = mode::limit(boundary::socket(fd)?)?;
+        if seconds.is_null() {
+            return Err(Errno::FAULT);
+        }
+        // SAFETY: not NULL, and the caller promises that it can be written to.
+        unsafe { seconds.write(limit.to_seconds()) };
+        Ok(0)
+    })
+}
+
+/// Chooses whether a signal ends an operation that waits.
+///
+/// By default it does not: handlers run, and the wait goes on for the time that is left. With this on,
+/// an operation that is waiting when a signal is handled fails with `-EINTR`, even if the handler was
+/// installed with `SA_RESTART`; the functions that count say how far they came. This is for languages
+/// that run their handlers only between calls. It belongs to the socket, as the mode does, and is
+/// kept when the mode changes.
+///
+/// @param fd  the socket
+/// @param on  0 to wait on through signals (the default), any other value to be interrupted by them
+///
+/// @return 0, or the negative of an error number, to which `errno` is set too:
+///   - `-EBADF`     `fd` is not an open descriptor
+///   - `-ENOTSOCK`  `fd` is not a socket
+///
+/// Safe to call from any thread, from a signal handler and after fork.
+#[unsafe(no_mangle)]
+pub extern "C" fn sock_setinterrupt(fd: c_int, on: c_int) -> c_int {
+    boundary::exit(|| {
+        mode::set_interruptible(boundary::socket(fd)?, on != 0)?;
+        Ok(0)
+    })
+}
+
+/// Tells whether a signal ends an operation that waits on a socket.
+///
+/// @param fd  the socket
+///
+/// @return 1 or 0, as set by `sock_setinterrupt`, or the negative of an error number, to which `errno`
+/// is set too:
+///   - `-EBADF`     `fd` is not an open descriptor
+///   - `-ENOTSOCK`  `fd` is not a socket
+///
+/// Safe to call from any thread, from a signal handler and after fork.
+#[unsafe(no_mangle)]
+pub extern "C" fn sock_getinterrupt(fd: c_int) -> c_int {
+    boundary::exit(|| Ok(usize::from(mode::is_interruptible(boundary::socket(fd)?)?)))
+}

@@ -1,0 +1,97 @@
+//! The boundary to C: one intake and one exit, and nothing clever between.
+
+use std::os::fd::BorrowedFd;
+
+use libc::{c_int, c_void, size_t, ssize_t};
+
+use crate::errno::{Errno, Result};
+
+/// Intake of a descriptor. A negative number is `EBADF`; whether any other number is open, and a
+/// socket, is for the kernel to say in the call that uses it.
+pub fn socket<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>> {
+    if fd < 0 {
+        return Err(Errno::BADF);
+    }
+    // SAFETY: `fd` is not -1. The descriptor is only lent for the call; should another thread close
+    // it meanwhile, system calls fail or meet its successor, as they would in any C program.
+    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Intake of a buffer: its length must be one that a result can report, and only an empty one may
+/// be NULL.
+pub fn buffer(data: *const c_void, len: size_t) -> Result<()> {
+    if len > ssize_t::MAX as size_t {
+        return Err(Errno::INVAL);
+    }
+    if data.is_null() && len > 0 {
+        return Err(Errno::FAULT);
+    }
+    Ok(())
+}
+
+/// Intake of the place where the kernel will put a peer's address. It is checked up front because
+/// the kernel checks it only after it has taken the datagram or the connection, which are then lost.
+///
+/// # Safety
+///
+/// `addrlen` must be NULL or valid for reading.
+pub unsafe fn address_out(addr: *const libc::sockaddr, addrlen: *const libc::socklen_t) -> Result<()> {
+    if addr.is_null() {
+        return Ok(());
+    }
+    if addrlen.is_null() {
+        return Err(Errno::FAULT);
+    }
+    // SAFETY: not NULL, and the caller promises that it is readable.
+    if unsafe { addrlen.read() } > c_int::MAX as libc::socklen_t {
+        return Err(Errno::INVAL);
+    }
+    Ok(())
+}
+
+/// The C types that results are returned in.
+pub trait Code {
+    /// A count, a descriptor or a truth value.
+    fn success(value: usize) -> Self;
+    /// The negative of an error number.
+    fn failure(error: Errno) -> Self;
+}
+
+impl Code for c_int {
+    fn success(value: usize) -> c_int {
+        value as c_int
+    }
+    fn failure(error: Errno) -> c_int {
+        -error.0
+    }
+}
+
+// On 32-bit targets `ssize_t` and `c_int` are one type in Rust's eyes too.
+#[cfg(not(target_pointer_width = "32"))]
+impl Code for ssize_t {
+    fn success(value: usize) -> ssize_t {
+        value as ssize_t
+    }
+    fn failure(error: Errno) -> ssize_t {
+        -(error.0 as ssize_t)
+    }
+}
+
+/// The exit: a result becomes a value or a negative code, with `errno` set to the same on failure
+/// and left as the caller had it on success, whatever was tried in between.
+#[inline(always)]
+pub fn exit<C: Code>(body: impl FnOnce() -> Result<usize>) -> C {
+    // SAFETY: the pointer is to the calling thread's own errno, valid for as long as it runs.
+    let errno = unsafe { &mut *libc::__errno_location() };
+    let before = *errno;
+    match body() {
+        Ok(value) => {
+            *errno = before;
+            C::success(value)
+        }
+        Err(error) => {
+            *errno = error.0;
+            C::failure(error)
+        }
+    }
+}

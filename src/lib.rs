@@ -1,0 +1,31 @@
+//! libsock: the three socket modes that Python made familiar, for every language that can call C.
+//!
+//! A plain `int fd` goes in, a result or a negative errno comes out, and nothing else crosses the
+//! boundary. The map, from the outside in:
+//!
+//! ```text
+//!   C caller
+//!      |
+//!   api/            the exported functions, grouped as the manual groups them
+//!      |              mode  transfer  connection  wait  about
+//!   boundary        one intake (int, pointer, length) and one exit (Result to code and errno)
+//!      |
+//!   operation       the one slow path: whose turn is it, how long is left, wait, try again
+//!      |      \
+//!   mode/      sys    mode: what a socket's timeout is and where it is kept
+//!   time              sys:  one line for each system call that moves data or waits
+//! ```
+//!
+//! An operation is one system call when it succeeds. Only when that call says "not now" does the
+//! library ask which mode the socket is in, and only then does it read more of this crate than
+//! `api`, `boundary` and a clock.
+
+mod api;
+mod boundary;
+mod errno;
+mod mode;
+mod operation;
+mod sys;
+mod time;
+
+pub use api::*;

@@ -1,0 +1,324 @@
+//! The mode of a socket: what it is, and where it is kept.
+//!
+//! A mode belongs to the socket, not to a descriptor or a process, so it lives in the kernel, in
+//! three settings that travel with the socket through dup, fork, exec and `SCM_RIGHTS` and die with
+//! it: `O_NONBLOCK`, `SO_RCVTIMEO` and `SO_SNDTIMEO`. In ticks of the kernel's timer:
+//!
+//! | mode            | `O_NONBLOCK` | `SO_RCVTIMEO`  | `SO_SNDTIMEO`                 |
+//! | --------------- | ------------ | -------------- | ----------------------------- |
+//! | blocking        | clear        | 0              | 0                             |
+//! | non-blocking    | set          | 0              | 0                             |
+//! | timeout         | clear        | its share      | its share + 1                 |
+//! | timeout, polled | set          | all of it      | all of it + [`POLLED`] + 1    |
+//!
+//! With `sock_setinterrupt` on, `SO_SNDTIMEO` is one tick longer still, and modes without a timeout
+//! have [`ENDLESS`] seconds for one: a receive with `SO_RCVTIMEO` set returns `EINTR` even under
+//! `SA_RESTART`, which is just what is wanted then.
+//!
+//! - The *share* is a little less than the timeout. The kernel waits that long inside the operation
+//!   itself, and its timer, which may be an eighth and a tick late, is never too late.
+//! - A timeout too short for a share is *polled*: the kernel does not wait at all. A listener on which
+//!   `accept` must not fall back into the kernel's wait becomes polled too. The settings make sense
+//!   even if other code clears `O_NONBLOCK`, or while they change: the kernel then waits all of it.
+//! - Two values of which neither is 0 and that differ are ours. Any others were set by other code, and
+//!   mean what they say.
+//! - The exact timeout is in a table ([`exact`]), believed only where it agrees with the kernel.
+//!   Without it the timeout is rebuilt from the kernel's settings: never early, late by about a tick.
+
+mod exact;
+mod ticks;
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use socket2::{Domain, SockRef, Type};
+
+use crate::errno::Result;
+use crate::sys;
+use crate::time::Limit;
+use ticks::Clock;
+
+/// Ticks by which `SO_SNDTIMEO` exceeds `SO_RCVTIMEO` in a polled timeout. Nobody sets such a pair
+/// by chance, and should `O_NONBLOCK` be cleared, a `connect` that relies on it ends in seconds.
+const POLLED: u64 = 1020;
+
+/// Seconds that stand for "no timeout": 23 days, near the most that every kernel can hold. A wait in the kernel
+/// that really lasts that long is simply begun again.
+const ENDLESS: u64 = 2_000_000;
+
+/// Which of the two timeouts an operation obeys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Receive,
+    Send,
+}
+
+impl Side {
+    fn option(self) -> libc::c_int {
+        match self {
+            Side::Receive => libc::SO_RCVTIMEO,
+            Side::Send => libc::SO_SNDTIMEO,
+        }
+    }
+}
+
+/// What an operation that is not ready needs to know.
+#[derive(Clone, Copy)]
+pub struct Mode {
+    pub limit: Limit,
+    /// A signal ends the wait with `EINTR`.
+    pub interruptible: bool,
+    /// For how many nanoseconds at least the kernel itself waits before it says `EAGAIN`.
+    pub kernel_waits: u64,
+}
+
+/// The mode in which `side` of the socket operates. `waited` says that the kernel has just returned
+/// `EAGAIN` from a call that it was free to wait in: with no timeout set that is proof enough of
+/// non-blocking mode, at the price of one call.
+pub fn get(socket: BorrowedFd, side: Side, waited: bool) -> Result<Mode> {
+    let clock = Clock::get();
+    let own = ticks(socket, side, clock)?;
+    if own == 0 {
+        let nonblocking = waited || is_nonblocking(socket)?;
+        let limit = if nonblocking { Limit::Nothing } else { Limit::Forever };
+        return Ok(Mode { limit, interruptible: false, kernel_waits: 0 });
+    }
+    let nonblocking = is_nonblocking(socket)?;
+    let settings = match side {
+        Side::Receive => Settings { nonblocking, receive: own, send: ticks(socket, Side::Send, clock)? },
+        Side::Send => Settings { nonblocking, receive: ticks(socket, Side::Receive, clock)?, send: own },
+    };
+    Ok(Mode {
+        limit: settings.limit(side, clock, || exact::get(cookie(socket)?)),
+        interruptible: settings.interruptible(),
+        kernel_waits: if nonblocking { 0 } else { clock.nanoseconds(own - 1) },
+    })
+}
+
+/// The mode that was set, as far as receiving goes.
+pub fn limit(socket: BorrowedFd) -> Result<Limit> {
+    let clock = Clock::get();
+    let settings = Settings::load(socket, clock)?;
+    Ok(settings.limit(Side::Receive, clock, || exact::get(cookie(socket)?)))
+}
+
+/// Sets the socket's mode and keeps whether signals interrupt it.
+pub fn set(socket: BorrowedFd, limit: Limit) -> Result<()> {
+    let clock = Clock::get();
+    let before = Settings::load(socket, clock)?;
+    if let (Limit::Nanoseconds(nanoseconds), Some(cookie)) = (limit, cookie(socket)) {
+        exact::set(cookie, nanoseconds);
+    }
+    Settings::new(limit, before.interruptible(), clock).store(socket, before, clock)
+}
+
+/// Whether a signal ends a wait on the socket with `EINTR`.
+pub fn is_interruptible(socket: BorrowedFd) -> Result<bool> {
+    Ok(Settings::load(socket, Clock::get())?.interruptible())
+}
+
+/// Sets whether signals interrupt the socket and keeps its mode.
+pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
+    let clock = Clock::get();
+    let before = Settings::load(socket, clock)?;
+    if before.interruptible() == on {
+        return Ok(());
+    }
+    let after = match before.limit(Side::Receive, clock, || None) {
+        // Ours already: only the mark changes, so that not even a rebuilt timeout drifts.
+        Limit::Nanoseconds(_) if before.is_ours() => {
+            Settings { send: if on { before.send + 1 } else { before.send - 1 }, ..before }
+        }
+        limit => Settings::new(limit, on, clock),
+    };
+    after.store(socket, before, clock)
+}
+
+/// Makes a socket with a timeout a polled one, for calls that cannot be told not to wait. It is in
+/// timeout mode just as well; only waiting costs it more calls, until its mode is next set.
+pub fn poll_from_now_on(socket: BorrowedFd, side: Side) -> Result<()> {
+    let clock = Clock::get();
+    let before = Settings::load(socket, clock)?;
+    if before.nonblocking {
+        return Ok(());
+    }
+    match before.limit(side, clock, || exact::get(cookie(socket)?)) {
+        Limit::Nanoseconds(nanoseconds) => {
+            Settings::polled(nanoseconds, before.interruptible(), clock).store(socket, before, clock)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a send in the kernel would stop waiting at some time, or might not wait at all. If not, the
+/// socket is in blocking or in non-blocking mode.
+pub fn has_send_timeout(socket: BorrowedFd) -> Result<bool> {
+    let clock = Clock::get();
+    let send = ticks(socket, Side::Send, clock)?;
+    Ok(send != 0 && send < clock.endless())
+}
+
+/// Takes away the timeouts that a TCP connection inherits from its listener. They are there to be
+/// cleared or the call is needless: an error would be no reason to lose the connection.
+pub fn clear_timeouts(socket: BorrowedFd) {
+    for side in [Side::Receive, Side::Send] {
+        let _ = sys::set_timeval(socket, side.option(), libc::timeval { tv_sec: 0, tv_usec: 0 });
+    }
+}
+
+/// `O_NONBLOCK`.
+pub fn is_nonblocking(socket: BorrowedFd) -> Result<bool> {
+    Ok(configure(&socket).nonblocking()?)
+}
+
+/// Whether the socket carries a stream of bytes, and not messages.
+pub fn is_stream(socket: BorrowedFd) -> Result<bool> {
+    Ok(configure(&socket).r#type()? == Type::STREAM)
+}
+
+/// Whether the socket is of the Unix domain.
+pub fn is_unix(socket: BorrowedFd) -> Result<bool> {
+    Ok(configure(&socket).domain()? == Domain::UNIX)
+}
+
+/// The socket's identity, which no other socket ever gets; none on kernels before 4.12.
+fn cookie(socket: BorrowedFd) -> Option<u64> {
+    configure(&socket).cookie().ok()
+}
+
+/// socket2's view of a socket.
+fn configure<'fd>(socket: &'fd BorrowedFd) -> SockRef<'fd> {
+    // SAFETY: the boundary lets no negative descriptor in. socket2 asserts the same, and this makes
+    // the compiler drop its panic.
+    unsafe { std::hint::assert_unchecked(socket.as_raw_fd() >= 0) };
+    SockRef::from(socket)
+}
+
+fn ticks(socket: BorrowedFd, side: Side, clock: Clock) -> Result<u64> {
+    Ok(clock.to_ticks(sys::timeval(socket, side.option())?))
+}
+
+/// What the kernel holds of a mode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Settings {
+    nonblocking: bool,
+    /// `SO_RCVTIMEO` in ticks, 0 for none.
+    receive: u64,
+    /// `SO_SNDTIMEO` in ticks, 0 for none.
+    send: u64,
+}
+
+impl Settings {
+    fn new(limit: Limit, interruptible: bool, clock: Clock) -> Settings {
+        let mark = 1 + u64::from(interruptible);
+        match limit {
+            Limit::Nanoseconds(nanoseconds) => match clock.share(nanoseconds) {
+                0 => Settings::polled(nanoseconds, interruptible, clock),
+                share => Settings { nonblocking: false, receive: share, send: share + mark },
+            },
+            endless => {
+                let (receive, send) = if interruptible { (clock.endless(), clock.endless() + mark) } else { (0, 0) };
+                Settings { nonblocking: endless == Limit::Nothing, receive, send }
+            }
+        }
+    }
+
+    fn polled(nanoseconds: u64, interruptible: bool, clock: Clock) -> Settings {
+        let whole = clock.whole(nanoseconds);
+        Settings { nonblocking: true, receive: whole, send: whole + POLLED + 1 + u64::from(interruptible) }
+    }
+
+    fn load(socket: BorrowedFd, clock: Clock) -> Result<Settings> {
+        Ok(Settings {
+            // First, because it alone tells a socket from other descriptors.
+            receive: ticks(socket, Side::Receive, clock)?,
+            send: ticks(socket, Side::Send, clock)?,
+            nonblocking: is_nonblocking(socket)?,
+        })
+    }
+
+    /// Puts the settings in place, in an order in which every step is the mode before or the mode
+    /// after to a thread that operates meanwhile: the kernel waits before it has no timeout to obey,
+    /// or no timeout is looked at.
+    fn store(self, socket: BorrowedFd, before: Settings, clock: Clock) -> Result<()> {
+        let mut nonblocking = before.nonblocking;
+        let mut set_nonblocking = |on| {
+            if nonblocking != on {
+                sys::set_nonblocking(socket, on)?;
+                nonblocking = on;
+            }
+            Ok(())
+        };
+        let waits_not = self.nonblocking && !self.is_polled();
+        if waits_not {
+            set_nonblocking(true)?;
+        } else if before.is_polled() {
+            set_nonblocking(false)?;
+        }
+        if self.send != before.send {
+            sys::set_timeval(socket, Side::Send.option(), clock.to_timeval(self.send))?;
+        }
+        if self.receive != before.receive {
+            sys::set_timeval(socket, Side::Receive.option(), clock.to_timeval(self.receive))?;
+        }
+        set_nonblocking(self.nonblocking)
+    }
+
+    /// By how much `SO_SNDTIMEO` exceeds `SO_RCVTIMEO`, if both are set.
+    fn mark(self) -> u64 {
+        if self.receive == 0 { 0 } else { self.send.saturating_sub(self.receive) }
+    }
+
+    fn is_polled(self) -> bool {
+        self.nonblocking && self.has_polled_mark()
+    }
+
+    fn has_polled_mark(self) -> bool {
+        matches!(self.mark().wrapping_sub(POLLED), 1 | 2)
+    }
+
+    fn interruptible(self) -> bool {
+        self.mark() == 2 || self.mark() == POLLED + 2
+    }
+
+    fn is_ours(self) -> bool {
+        self.receive != 0 && self.send != 0 && self.receive != self.send
+    }
+
+    /// How long `side` may wait. `exact` is asked for the socket's entry in the table.
+    fn limit(self, side: Side, clock: Clock, exact: impl FnOnce() -> Option<u64>) -> Limit {
+        if self.nonblocking && !self.is_polled() {
+            return Limit::Nothing;
+        }
+        let own = match side {
+            Side::Receive => self.receive,
+            Side::Send => self.send,
+        };
+        if own == 0 {
+            return Limit::Forever;
+        }
+        if let Some(exact) = exact().filter(|exact| self.agrees_with(*exact, side, clock)) {
+            Limit::Nanoseconds(exact)
+        } else if !self.is_ours() {
+            Limit::Nanoseconds(clock.nanoseconds(own))
+        } else if self.receive >= clock.endless() {
+            Limit::Forever
+        } else if self.has_polled_mark() {
+            Limit::Nanoseconds(clock.nanoseconds(self.receive))
+        } else {
+            Limit::Nanoseconds(clock.rebuild(self.receive))
+        }
+    }
+
+    /// Whether `side` is as this library sets it for that timeout. The other side may be about to
+    /// change.
+    fn agrees_with(self, nanoseconds: u64, side: Side, clock: Clock) -> bool {
+        let (share, whole) = (clock.share(nanoseconds), clock.whole(nanoseconds));
+        match side {
+            Side::Receive => self.receive == share || self.receive == whole,
+            Side::Send => {
+                matches!(self.send.wrapping_sub(share), 1 | 2)
+                    || matches!(self.send.wrapping_sub(whole + POLLED), 1 | 2)
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! One operation on one socket, and the slow path that all operations share.
+
+use std::os::fd::BorrowedFd;
+
+use libc::{c_int, c_short};
+
+use crate::errno::{Errno, Result};
+use crate::mode::{self, Mode, Side};
+use crate::sys;
+use crate::time::{self, Limit};
+
+/// Flags for an attempt that may wait in the kernel, if the socket's mode has it so.
+pub const WAIT: c_int = 0;
+/// Flags for an attempt that must not wait.
+pub const DONT_WAIT: c_int = libc::MSG_DONTWAIT;
+
+/// How long to sleep, in nanoseconds, while `poll` calls a socket ready that is not: one with an
+/// entry in its error queue, say, or a Unix peer's whose queue is full. Nothing wakes a waiter then.
+const NAP: u64 = 1_000_000;
+
+/// An operation under way. Its timeout runs from its making, over all the steps that it takes.
+pub struct Operation<'fd> {
+    socket: BorrowedFd<'fd>,
+    side: Side,
+    start: u64,
+    /// Looked up on the slow path alone, and once.
+    mode: Option<Mode>,
+    previous: Step,
+}
+
+/// How the step before ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Complete,
+    /// It could wait in the kernel, and did only a part.
+    CutShort,
+    /// It could not wait, and did all that there was to do.
+    Exhausted,
+}
+
+impl<'fd> Operation<'fd> {
+    #[inline]
+    pub fn new(socket: BorrowedFd<'fd>, side: Side) -> Operation<'fd> {
+        Operation { socket, side, start: time::now(), mode: None, previous: Step::Complete }
+    }
+
+    /// Makes `attempt`, and is done if it succeeds or fails for good. It is given flags to add to its
+    /// own: `first` to begin with, [`DONT_WAIT`] where a deadline would not hold otherwise.
+    #[inline]
+    pub fn run(&mut self, first: c_int, mut attempt: impl FnMut(c_int) -> Result<usize>) -> Result<usize> {
+        match attempt(first) {
+            Err(error) if error.is_unfinished() => self.persist(first, error, &mut attempt),
+            result => result,
+        }
+    }
+
+    /// As [`Operation::run`], for one step on the way to `wanted` bytes.
+    #[inline]
+    pub fn step(
+        &mut self,
+        first: c_int,
+        wanted: usize,
+        mut attempt: impl FnMut(c_int) -> Result<usize>,
+    ) -> Result<usize> {
+        let mut flags = first;
+        let noting_flags = |now| {
+            flags = now;
+            attempt(now)
+        };
+        let done = match self.previous {
+            Step::Exhausted => self.persist(DONT_WAIT, Errno::AGAIN, &mut { noting_flags })?,
+            _ => self.run(first, noting_flags)?,
+        };
+        self.previous = match flags {
+            _ if done == wanted => Step::Complete,
+            WAIT => Step::CutShort,
+            _ => Step::Exhausted,
+        };
+        Ok(done)
+    }
+
+    /// The slow path: what is this socket's mode, how much time is left, wait, try again.
+    #[cold]
+    fn persist(
+        &mut self,
+        first: c_int,
+        mut error: Errno,
+        attempt: &mut dyn FnMut(c_int) -> Result<usize>,
+    ) -> Result<usize> {
+        let mut mode = match self.mode {
+            Some(mode) => mode,
+            None => self.look_up_mode(first == WAIT && error.is_not_ready())?,
+        };
+        if self.previous == Step::CutShort && error.is_not_ready() && self.elapsed() < mode.kernel_waits {
+            // There was no more, yet the kernel did not wait for it: a signal had come.
+            error = Errno::INTR;
+        }
+        let mut false_alarms = 0_u32;
+        loop {
+            if error == Errno::INTR && mode.interruptible {
+                return Err(error);
+            }
+            let outcome = match mode.limit.deadline(self.start) {
+                _ if mode.limit == Limit::Nothing && error.is_not_ready() => return Err(error),
+                _ if mode.limit == Limit::Nothing => attempt(first),
+                None => {
+                    let outcome = attempt(WAIT);
+                    if let Err(Errno::AGAIN) = outcome {
+                        // Other code has set O_NONBLOCK since.
+                        mode = self.look_up_mode(true)?;
+                    }
+                    outcome
+                }
+                Some(deadline) => match self.wait(deadline, false_alarms) {
+                    Ok(()) => {
+                        false_alarms += 1;
+                        attempt(DONT_WAIT)
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            match outcome {
+                Err(again) if again.is_unfinished() => error = again,
+                result => return result,
+            }
+        }
+    }
+
+    fn look_up_mode(&mut self, waited: bool) -> Result<Mode> {
+        let mode = mode::get(self.socket, self.side, waited)?;
+        self.mode = Some(mode);
+        Ok(mode)
+    }
+
+    fn elapsed(&self) -> u64 {
+        time::now() - self.start
+    }
+
+    /// Waits until the socket is ready, after so many times that it was called so and was not.
+    fn wait(&self, deadline: u64, false_alarms: u32) -> Result<()> {
+        if false_alarms > 0 && time::now() >= deadline {
+            return Err(Errno::TIMEDOUT);
+        }
+        // One may be another thread that was quicker.
+        if false_alarms > 1 {
+            let left = deadline.saturating_sub(time::now());
+            sys::poll(None, 0, Some(time::span(left.min(NAP))))?;
+        }
+        let events = match self.side {
+            Side::Receive => libc::POLLIN,
+            Side::Send => libc::POLLOUT,
+        };
+        poll_until(self.socket, events, Some(deadline)).map(drop)
+    }
+}
+
+/// Waits for any of `events`, errors and hang-ups until `deadline`, and gives those that are ready.
+/// A deadline that has passed still looks once.
+pub fn poll_until(socket: BorrowedFd, events: c_short, deadline: Option<u64>) -> Result<c_short> {
+    loop {
+        let ready = sys::poll(Some(socket), events, deadline.map(time::until))?;
+        if ready != 0 {
+            return Ok(ready);
+        }
+        // Not every time_t holds the longest wait, so time may not be up yet.
+        if deadline.is_some_and(|deadline| time::now() >= deadline) {
+            return Err(Errno::TIMEDOUT);
+        }
+    }
+}

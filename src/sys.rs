@@ -1,0 +1,101 @@
+//! The system calls that move data or wait, each as a `Result`.
+//!
+//! They take raw pointers, not slices: the memory is the caller's, may be uninitialised or shared,
+//! and is only ever handed on to the kernel.
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use libc::{c_int, c_short, c_void, msghdr, sockaddr, socklen_t};
+
+use crate::errno::{Errno, Result};
+
+/// The whole errno story: -1 becomes the calling thread's error number.
+macro_rules! syscall {
+    ($name:ident($($argument:expr),* $(,)?)) => {{
+        // SAFETY: the kernel checks descriptors, pointers and lengths itself; pointers are either to
+        // locals of the right size or the caller's, which it vouched for at the boundary.
+        let result = unsafe { libc::$name($($argument),*) };
+        if result == -1 { Err(Errno::last()) } else { Ok(result) }
+    }};
+}
+
+pub fn send(socket: BorrowedFd, data: *const c_void, len: usize, flags: c_int) -> Result<usize> {
+    syscall!(send(socket.as_raw_fd(), data, len, flags | libc::MSG_NOSIGNAL)).map(|n| n as usize)
+}
+
+pub fn sendto(
+    socket: BorrowedFd,
+    data: *const c_void,
+    len: usize,
+    flags: c_int,
+    (addr, addrlen): (*const sockaddr, socklen_t),
+) -> Result<usize> {
+    syscall!(sendto(socket.as_raw_fd(), data, len, flags | libc::MSG_NOSIGNAL, addr, addrlen)).map(|n| n as usize)
+}
+
+pub fn sendmsg(socket: BorrowedFd, message: *const msghdr, flags: c_int) -> Result<usize> {
+    syscall!(sendmsg(socket.as_raw_fd(), message, flags | libc::MSG_NOSIGNAL)).map(|n| n as usize)
+}
+
+pub fn recv(socket: BorrowedFd, data: *mut c_void, len: usize, flags: c_int) -> Result<usize> {
+    syscall!(recv(socket.as_raw_fd(), data, len, flags)).map(|n| n as usize)
+}
+
+pub fn recvfrom(
+    socket: BorrowedFd,
+    data: *mut c_void,
+    len: usize,
+    flags: c_int,
+    (addr, addrlen): (*mut sockaddr, *mut socklen_t),
+) -> Result<usize> {
+    syscall!(recvfrom(socket.as_raw_fd(), data, len, flags, addr, addrlen)).map(|n| n as usize)
+}
+
+pub fn recvmsg(socket: BorrowedFd, message: *mut msghdr, flags: c_int) -> Result<usize> {
+    syscall!(recvmsg(socket.as_raw_fd(), message, flags)).map(|n| n as usize)
+}
+
+pub fn connect(socket: BorrowedFd, addr: *const sockaddr, addrlen: socklen_t) -> Result<()> {
+    syscall!(connect(socket.as_raw_fd(), addr, addrlen)).map(drop)
+}
+
+/// Accepts a connection as a close-on-exec descriptor.
+pub fn accept(socket: BorrowedFd, addr: *mut sockaddr, addrlen: *mut socklen_t) -> Result<c_int> {
+    syscall!(accept4(socket.as_raw_fd(), addr, addrlen, libc::SOCK_CLOEXEC))
+}
+
+/// Sets or clears `O_NONBLOCK` alone and at once; a read and a write of all the flags could undo
+/// what another thread changes in between.
+pub fn set_nonblocking(socket: BorrowedFd, on: bool) -> Result<()> {
+    let mut on = c_int::from(on);
+    syscall!(ioctl(socket.as_raw_fd(), libc::FIONBIO, &raw mut on)).map(drop)
+}
+
+/// Reads `SO_RCVTIMEO` or `SO_SNDTIMEO`. As a raw `timeval`: neither Rust's `Duration` nor socket2
+/// keeps it to the tick.
+pub fn timeval(socket: BorrowedFd, option: c_int) -> Result<libc::timeval> {
+    let mut value = MaybeUninit::<libc::timeval>::zeroed();
+    let mut len = size_of::<libc::timeval>() as socklen_t;
+    syscall!(getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, value.as_mut_ptr().cast(), &raw mut len))?;
+    // SAFETY: zeroed, which is a valid timeval, before the kernel wrote to it.
+    Ok(unsafe { value.assume_init() })
+}
+
+/// Sets `SO_RCVTIMEO` or `SO_SNDTIMEO`.
+pub fn set_timeval(socket: BorrowedFd, option: c_int, value: libc::timeval) -> Result<()> {
+    let len = size_of::<libc::timeval>() as socklen_t;
+    syscall!(setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const value).cast(), len)).map(drop)
+}
+
+/// One `ppoll` of one socket for at most `timeout` (forever without one): the events that are
+/// ready, or 0 when time ran out. Without a socket it only sleeps.
+pub fn poll(socket: Option<BorrowedFd>, events: c_short, timeout: Option<libc::timespec>) -> Result<c_short> {
+    let mut entry = libc::pollfd { fd: socket.map_or(-1, |socket| socket.as_raw_fd()), events, revents: 0 };
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), |timeout| &raw const *timeout);
+    syscall!(ppoll(&raw mut entry, 1, timeout, std::ptr::null()))?;
+    if entry.revents & libc::POLLNVAL != 0 {
+        return Err(Errno::BADF);
+    }
+    Ok(entry.revents)
+}
