@@ -92,5 +92,11 @@ uninstall:
 	rm -f $(DESTDIR)$(LIBDIR)/$(notdir $(shared)) $(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libsock.so \
 	    $(DESTDIR)$(LIBDIR)/libsock.a $(DESTDIR)$(INCLUDEDIR)/sock.h $(DESTDIR)$(LIBDIR)/pkgconfig/libsock.pc
 
+test: all
+	LIBSOCK_BUILD=$(build) $(source)/tests/run
+
 clean:
 	rm -rf $(build)
+
+# What else is made, each beside its subject.
+include $(wildcard $(source)/*/rules.mk)

@@ -162,7 +162,7 @@ pub fn poll_until(socket: BorrowedFd, events: c_short, deadline: Option<u64>) ->
         if ready != 0 {
             return Ok(ready);
         }
-        // Not every time_t holds the longest wait, so time may not be up yet.
+        // A long wait is made in parts.
         if deadline.is_some_and(|deadline| time::now() >= deadline) {
             return Err(Errno::TIMEDOUT);
         }

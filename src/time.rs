@@ -70,9 +70,12 @@ impl Limit {
     }
 }
 
-/// What is left until `deadline`, as `ppoll` takes it.
+/// What is left until `deadline`, as `ppoll` takes it, or nearly. The kernel lets a wait be late by a
+/// thousandth of its length, so that the end of a long one is left to be waited for by itself.
 pub fn until(deadline: u64) -> timespec {
-    span(deadline.saturating_sub(now()))
+    const LONG: u64 = 20_000_000;
+    let left = deadline.saturating_sub(now());
+    span(if left > LONG { left - left / 512 } else { left })
 }
 
 /// Nanoseconds as a `timespec`. Where `time_t` is narrow a long span is cut to what it holds.
