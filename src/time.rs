@@ -70,12 +70,13 @@ impl Limit {
     }
 }
 
-/// What is left until `deadline`, as `ppoll` takes it, or nearly. The kernel lets a wait be late by a
-/// thousandth of its length, so that the end of a long one is left to be waited for by itself.
+/// What is left until `deadline`, as `ppoll` takes it, or nearly: the kernel lets a wait be late by a
+/// thousandth of its length, or five in a niced process, so that the end of a long one is left to be
+/// waited for by itself.
 pub fn until(deadline: u64) -> timespec {
     const LONG: u64 = 20_000_000;
     let left = deadline.saturating_sub(now());
-    span(if left > LONG { left - left / 512 } else { left })
+    span(if left > LONG { left - left / 128 } else { left })
 }
 
 /// Nanoseconds as a `timespec`. Where `time_t` is narrow a long span is cut to what it holds.
