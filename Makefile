@@ -32,13 +32,11 @@ all: lib examples
 lib: $(shared) $(static) $(build)/libsock.so $(build)/libsock.pc
 	@printf 'libsock.so: %s bytes, libsock.a: %s bytes\n' $$(stat -c %s $(shared)) $$(stat -c %s $(static))
 
-# The sources of the library are Cargo's to follow.
-.PHONY: cargo
-cargo:
+# Cargo is always asked: the sources of the library are its to follow.
+.PHONY: FORCE
+$(build)/cargo/release/libsock.a: FORCE
 	$(CARGO) rustc --manifest-path $(source)/Cargo.toml --target-dir $(build)/cargo --release --lib \
 	    --crate-type staticlib $(CARGOFLAGS)
-
-$(build)/cargo/release/libsock.a: cargo
 
 $(build)/symbols: $(source)/libsock.map | $(build)
 	sed -n 's/^ *\(sock_[a-z]*\);/\1/p' $< > $@

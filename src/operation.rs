@@ -40,16 +40,20 @@ enum Step {
 
 impl<'fd> Operation<'fd> {
     #[inline]
-    pub fn new(socket: BorrowedFd<'fd>, side: Side) -> Operation<'fd> {
+    pub fn begin(socket: BorrowedFd<'fd>, side: Side) -> Operation<'fd> {
         Operation { socket, side, start: time::now(), mode: None, previous: Step::Complete }
     }
 
     /// Makes `attempt`, and is done if it succeeds or fails for good. It is given flags to add to its
     /// own: `first` to begin with, [`DONT_WAIT`] where a deadline would not hold otherwise.
-    #[inline]
-    pub fn run(&mut self, first: c_int, mut attempt: impl FnMut(c_int) -> Result<usize>) -> Result<usize> {
+    #[inline(always)]
+    pub fn run(mut self, first: c_int, mut attempt: impl FnMut(c_int) -> Result<usize>) -> Result<usize> {
         match attempt(first) {
-            Err(error) if error.is_unfinished() => self.persist(first, error, &mut attempt),
+            Err(error) if error.is_unfinished() => {
+                // Only here does either need an address; the usual case keeps both in registers.
+                let mut attempt = attempt;
+                self.persist(first, error, &mut attempt)
+            }
             result => result,
         }
     }
@@ -63,13 +67,17 @@ impl<'fd> Operation<'fd> {
         mut attempt: impl FnMut(c_int) -> Result<usize>,
     ) -> Result<usize> {
         let mut flags = first;
-        let noting_flags = |now| {
+        let mut attempt = |now| {
             flags = now;
             attempt(now)
         };
-        let done = match self.previous {
-            Step::Exhausted => self.persist(DONT_WAIT, Errno::AGAIN, &mut { noting_flags })?,
-            _ => self.run(first, noting_flags)?,
+        let result = match self.previous {
+            Step::Exhausted => Err(Errno::AGAIN),
+            _ => attempt(first),
+        };
+        let done = match result {
+            Err(error) if error.is_unfinished() => self.persist(first, error, &mut attempt)?,
+            result => result?,
         };
         self.previous = match flags {
             _ if done == wanted => Step::Complete,

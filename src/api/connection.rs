@@ -43,7 +43,7 @@ pub unsafe extern "C" fn sock_connect(fd: c_int, addr: *const sockaddr, addrlen:
         let socket = boundary::socket(fd)?;
         boundary::buffer(addr.cast(), addrlen as usize)?;
         let mut begun = false;
-        Operation::new(socket, Side::Send).run(WAIT, |flags| {
+        Operation::begin(socket, Side::Send).run(WAIT, move |flags| {
             // Another connect to a Unix listener waits anew. Elsewhere it only tells how the attempt
             // goes, or went.
             if flags != WAIT && mode::is_unix(socket)? {
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn sock_accept(fd: c_int, addr: *mut sockaddr, addrlen: *m
         let socket = boundary::socket(fd)?;
         // SAFETY: the caller promises it.
         unsafe { boundary::address_out(addr, addrlen)? };
-        let connection = Operation::new(socket, Side::Receive).run(WAIT, |flags| {
+        let connection = Operation::begin(socket, Side::Receive).run(WAIT, move |flags| {
             if flags != WAIT {
                 // The connection may go to another thread, and accept cannot be told not to wait.
                 mode::poll_from_now_on(socket, Side::Receive)?;

@@ -59,8 +59,8 @@ pub unsafe extern "C" fn sock_send(fd: c_int, buf: *const c_void, len: size_t, f
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        let reach = |at| len - at;
-        send(socket, len, flags, reach, |at, len, flags| sys::send(socket, buf.wrapping_byte_add(at), len, flags))
+        let reach = move |at| len - at;
+        send(socket, len, flags, reach, move |at, len, flags| sys::send(socket, buf.wrapping_byte_add(at), len, flags))
     })
 }
 
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn sock_recv(fd: c_int, buf: *mut c_void, len: size_t, fla
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        receive(socket, flags, |flags| sys::recv(socket, buf, len, flags))
+        receive(socket, flags, move |flags| sys::recv(socket, buf, len, flags))
     })
 }
 
@@ -136,8 +136,8 @@ pub unsafe extern "C" fn sock_sendto(
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
         boundary::buffer(addr.cast(), addrlen as usize)?;
-        let reach = |at| len - at;
-        send(socket, len, flags, reach, |at, len, flags| {
+        let reach = move |at| len - at;
+        send(socket, len, flags, reach, move |at, len, flags| {
             sys::sendto(socket, buf.wrapping_byte_add(at), len, flags, (addr, addrlen))
         })
     })
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn sock_recvfrom(
         boundary::buffer(buf, len)?;
         // SAFETY: the caller promises it.
         unsafe { boundary::address_out(addr, addrlen)? };
-        receive(socket, flags, |flags| sys::recvfrom(socket, buf, len, flags, (addr, addrlen)))
+        receive(socket, flags, move |flags| sys::recvfrom(socket, buf, len, flags, (addr, addrlen)))
     })
 }
 
@@ -214,7 +214,7 @@ pub unsafe extern "C" fn sock_sendmsg(fd: c_int, msg: *const msghdr, flags: c_in
         let (message, buffers) = unsafe { (*msg, buffers(&*msg)?) };
         let total = buffers.iter().fold(0_usize, |total, buffer| total.saturating_add(buffer.iov_len));
         let reach = |at| locate(buffers, at).iov_len;
-        send(socket, total, flags, reach, |at, len, flags| {
+        send(socket, total, flags, reach, move |at, len, flags| {
             if at == 0 && len == total {
                 return sys::sendmsg(socket, msg, flags);
             }
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn sock_recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int)
         }
         // SAFETY: not NULL, and the caller promises that it can be read, as it does for its buffers.
         unsafe { buffers(&*msg)? };
-        receive(socket, flags, |flags| sys::recvmsg(socket, msg, flags | libc::MSG_CMSG_CLOEXEC))
+        receive(socket, flags, move |flags| sys::recvmsg(socket, msg, flags | libc::MSG_CMSG_CLOEXEC))
     })
 }
 
@@ -370,7 +370,7 @@ fn receive(socket: BorrowedFd, flags: c_int, call: impl Fn(c_int) -> Result<usiz
     if flags & NEVER_WAIT != 0 {
         return call(flags);
     }
-    Operation::new(socket, Side::Receive).run(WAIT, |more| call(flags | more))
+    Operation::begin(socket, Side::Receive).run(WAIT, move |more| call(flags | more))
 }
 
 /// Sends in one attempt, or as the mode says. `call` is given where in the data to begin, how much to
@@ -386,9 +386,9 @@ fn send(
     if flags & libc::MSG_DONTWAIT != 0 {
         return call(0, len, flags);
     }
-    let mut operation = Operation::new(socket, Side::Send);
+    let mut operation = Operation::begin(socket, Side::Send);
     if len <= ONE_BUFFER {
-        return operation.run(WAIT, |more| call(0, len, flags | more));
+        return operation.run(WAIT, move |more| call(0, len, flags | more));
     }
     // What there is room for goes at once.
     let mut sent = match call(0, len, flags | DONT_WAIT) {
@@ -401,7 +401,7 @@ fn send(
             return Ok(sent);
         }
         let len = if mode::is_stream(socket)? { ONE_BUFFER.min(reach(0)) } else { len };
-        return operation.run(WAIT, |more| call(0, len, flags | more));
+        return operation.run(WAIT, move |more| call(0, len, flags | more));
     }
     if mode::is_nonblocking(socket)? {
         return if sent > 0 { Ok(sent) } else { Err(Errno::AGAIN) };
@@ -434,7 +434,7 @@ fn all(
         // No call that could fail is due, and a bad descriptor must.
         return mode::is_stream(socket).map(|_| 0);
     }
-    let mut operation = Operation::new(socket, side);
+    let mut operation = Operation::begin(socket, side);
     let mut first = if side == Side::Receive || len <= ONE_BUFFER { WAIT } else { DONT_WAIT };
     let mut done = 0;
     while done < len {
