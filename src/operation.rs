@@ -97,7 +97,7 @@ impl<'fd> Operation<'fd> {
     ) -> Result<usize> {
         let mut mode = match self.mode {
             Some(mode) => mode,
-            None => self.look_up_mode(first == WAIT && error.is_not_ready())?,
+            None => self.look_up_mode((first == WAIT && error.is_not_ready()).then(|| self.elapsed()))?,
         };
         if self.previous == Step::CutShort && error.is_not_ready() && self.elapsed() < mode.kernel_waits {
             // There was no more, yet the kernel did not wait for it: a signal had come.
@@ -115,7 +115,7 @@ impl<'fd> Operation<'fd> {
                     let outcome = attempt(WAIT);
                     if let Err(Errno::AGAIN) = outcome {
                         // Other code has set O_NONBLOCK since.
-                        mode = self.look_up_mode(true)?;
+                        mode = self.look_up_mode(None)?;
                     }
                     outcome
                 }
@@ -134,7 +134,7 @@ impl<'fd> Operation<'fd> {
         }
     }
 
-    fn look_up_mode(&mut self, waited: bool) -> Result<Mode> {
+    fn look_up_mode(&mut self, waited: Option<u64>) -> Result<Mode> {
         let mode = mode::get(self.socket, self.side, waited)?;
         self.mode = Some(mode);
         Ok(mode)

@@ -45,6 +45,9 @@ const POLLED: u64 = 1020;
 /// that really lasts that long is simply begun again.
 const ENDLESS: u64 = 2_000_000;
 
+/// How often to look again when other threads change the settings meanwhile.
+const ROUNDS: u32 = 8;
+
 /// Which of the two timeouts an operation obeys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -71,26 +74,22 @@ pub struct Mode {
     pub kernel_waits: u64,
 }
 
-/// The mode in which `side` of the socket operates. `waited` says that the kernel has just returned
-/// `EAGAIN` from a call that it was free to wait in: with no timeout set that is proof enough of
-/// non-blocking mode, at the price of one call.
-pub fn get(socket: BorrowedFd, side: Side, waited: bool) -> Result<Mode> {
+/// The mode in which `side` of the socket operates. `waited` is how long the kernel took to say that a
+/// call is not ready which it was free to wait in. If that is next to nothing, and there is no timeout,
+/// the mode is non-blocking, at the price of one call.
+pub fn get(socket: BorrowedFd, side: Side, waited: Option<u64>) -> Result<Mode> {
     let clock = Clock::get();
     let own = ticks(socket, side, clock)?;
     if own == 0 {
-        let nonblocking = waited || is_nonblocking(socket)?;
-        let limit = if nonblocking { Limit::Nothing } else { Limit::Forever };
+        let at_once = waited.is_some_and(|waited| waited < clock.nanoseconds(1) / 2);
+        let limit = if at_once || is_nonblocking(socket)? { Limit::Nothing } else { Limit::Forever };
         return Ok(Mode { limit, interruptible: false, kernel_waits: 0 });
     }
-    let nonblocking = is_nonblocking(socket)?;
-    let settings = match side {
-        Side::Receive => Settings { nonblocking, receive: own, send: ticks(socket, Side::Send, clock)? },
-        Side::Send => Settings { nonblocking, receive: ticks(socket, Side::Receive, clock)?, send: own },
-    };
+    let settings = Settings::load(socket, clock)?;
     Ok(Mode {
         limit: settings.limit(side, clock, || exact::get(cookie(socket)?)),
         interruptible: settings.interruptible(),
-        kernel_waits: if nonblocking { 0 } else { clock.nanoseconds(own - 1) },
+        kernel_waits: if settings.nonblocking { 0 } else { clock.nanoseconds(own - 1) },
     })
 }
 
@@ -108,7 +107,7 @@ pub fn set(socket: BorrowedFd, limit: Limit) -> Result<()> {
     if let (Limit::Nanoseconds(nanoseconds), Some(cookie)) = (limit, cookie(socket)) {
         exact::set(cookie, nanoseconds);
     }
-    Settings::new(limit, before.interruptible(), clock).store(socket, before, clock)
+    Settings::new(limit, before.interruptible(), clock).put(socket, before, clock)
 }
 
 /// Whether a signal ends a wait on the socket with `EINTR`.
@@ -123,14 +122,14 @@ pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
     if before.interruptible() == on {
         return Ok(());
     }
-    let after = match before.limit(Side::Receive, clock, || None) {
+    let after = match before.limit(Side::Receive, clock, || exact::get(cookie(socket)?)) {
         // Ours already: only the mark changes, so that not even a rebuilt timeout drifts.
         Limit::Nanoseconds(_) if before.is_ours() => {
             Settings { send: if on { before.send + 1 } else { before.send - 1 }, ..before }
         }
         limit => Settings::new(limit, on, clock),
     };
-    after.store(socket, before, clock)
+    after.put(socket, before, clock)
 }
 
 /// Makes a socket with a timeout a polled one, for calls that cannot be told not to wait. It is in
@@ -143,7 +142,7 @@ pub fn poll_from_now_on(socket: BorrowedFd, side: Side) -> Result<()> {
     }
     match before.limit(side, clock, || exact::get(cookie(socket)?)) {
         Limit::Nanoseconds(nanoseconds) => {
-            Settings::polled(nanoseconds, before.interruptible(), clock).store(socket, before, clock)
+            Settings::polled(nanoseconds, before.interruptible(), clock).put(socket, before, clock)
         }
         _ => Ok(()),
     }
@@ -227,7 +226,23 @@ impl Settings {
         Settings { nonblocking: true, receive: whole, send: whole + POLLED + 1 + u64::from(interruptible) }
     }
 
+    /// Reads the settings, again and again if what is read may be half of a change under way.
     fn load(socket: BorrowedFd, clock: Clock) -> Result<Settings> {
+        let mut settings = Settings::read(socket, clock)?;
+        for _ in 0..ROUNDS {
+            if !(settings.nonblocking && settings.is_ours() && !settings.is_polled()) {
+                break;
+            }
+            let again = Settings::read(socket, clock)?;
+            if again == settings {
+                break;
+            }
+            settings = again;
+        }
+        Ok(settings)
+    }
+
+    fn read(socket: BorrowedFd, clock: Clock) -> Result<Settings> {
         Ok(Settings {
             // First, because it alone tells a socket from other descriptors.
             receive: ticks(socket, Side::Receive, clock)?,
@@ -236,9 +251,22 @@ impl Settings {
         })
     }
 
-    /// Puts the settings in place, in an order in which every step is the mode before or the mode
-    /// after to a thread that operates meanwhile: the kernel waits before it has no timeout to obey,
-    /// or no timeout is looked at.
+    /// Puts the settings in place, and looks whether they are: of threads that set a mode at once, one
+    /// must have its way with all three.
+    fn put(self, socket: BorrowedFd, before: Settings, clock: Clock) -> Result<()> {
+        let mut before = before;
+        for _ in 0..ROUNDS {
+            if before == self {
+                break;
+            }
+            self.store(socket, before, clock)?;
+            before = Settings::read(socket, clock)?;
+        }
+        Ok(())
+    }
+
+    /// Sets what differs, in an order in which every step is the mode before or the mode after to a
+    /// thread that operates meanwhile.
     fn store(self, socket: BorrowedFd, before: Settings, clock: Clock) -> Result<()> {
         let mut nonblocking = before.nonblocking;
         let mut set_nonblocking = |on| {
