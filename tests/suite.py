@@ -1,0 +1,68 @@
+"""What the suites in Python share: how a test is run, reported and skipped, and how commands are."""
+
+import os
+import shutil
+import subprocess
+import traceback
+
+SOURCE, BUILD = os.environ["LIBSOCK_SOURCE"], os.environ["LIBSOCK_BUILD"]
+CC = os.environ.get("CC", "cc")
+CARGO = os.environ.get("CARGO", "cargo")
+CARGOFLAGS = os.environ.get("CARGOFLAGS", "").split()
+
+
+class Skip(Exception):
+    """The test cannot run here, and why."""
+
+
+def test(name, body, *arguments):
+    """Runs a test: it passes unless it raises something, and may return what it found."""
+    try:
+        found = body(*arguments)
+        print(f"ok {name}" + (f": {found}" if found else ""), flush=True)
+    except Skip as why:
+        print(f"skip {name}: {why}", flush=True)
+    except AssertionError as why:
+        first, *rest = str(why).splitlines() or ["failed"]
+        print("\n".join([f"not ok {name}: {first}", *("    " + line for line in rest)]), flush=True)
+    except Exception as error:
+        print(f"not ok {name}: {error!r}\n{traceback.format_exc()}", flush=True)
+
+
+def need(*tools):
+    """Skips the test unless the tools are there."""
+    for tool in tools:
+        if not shutil.which(tool):
+            raise Skip(f"{tool} is missing")
+
+
+def run(*command, **options):
+    """Runs a command and gives what it printed; a failure of it is one of the test."""
+    process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             errors="replace", **options)
+    if process.returncode != 0:
+        raise AssertionError(f"{' '.join(command)} failed with exit code {process.returncode}\n{process.stdout}")
+    return process.stdout
+
+
+def same(found, expected):
+    """Two sets of names are the same."""
+    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    assert not missing and not extra, f"missing {missing}, unexpected {extra}"
+
+
+def read(*path):
+    with open(os.path.join(*path), encoding="utf-8") as file:
+        return file.read()
+
+
+def promised():
+    """The names of the functions, as tests/c/prototypes.c promises them."""
+    return sorted(line.split("= ")[1].rstrip(";") for line in read(SOURCE, "tests/c/prototypes.c").splitlines()
+                  if "= sock_" in line)
+
+
+def copy_source(to):
+    """Copies the source without what was built."""
+    shutil.copytree(SOURCE, to, ignore=lambda directory, names: [".git", "build", "target"] if directory == SOURCE else [])
+    return to
