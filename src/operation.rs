@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use libc::{c_int, c_short};
 
 use crate::errno::{Errno, Result};
-use crate::mode::{self, Mode, Side};
+use crate::mode::{self, Mode, Moment, Side};
 use crate::sys;
 use crate::time::{self, Limit};
 
@@ -23,6 +23,7 @@ pub struct Operation<'fd> {
     socket: BorrowedFd<'fd>,
     side: Side,
     start: u64,
+    pub began: Moment,
     /// Looked up on the slow path alone, and once.
     mode: Option<Mode>,
     previous: Step,
@@ -34,14 +35,14 @@ enum Step {
     Complete,
     /// It could wait in the kernel, and did only a part.
     CutShort,
-    /// It could not wait, and did all that there was to do.
+    /// It could not wait, and sent all that there was room for. (Receiving, a part may be a message.)
     Exhausted,
 }
 
 impl<'fd> Operation<'fd> {
     #[inline]
     pub fn begin(socket: BorrowedFd<'fd>, side: Side) -> Operation<'fd> {
-        Operation { socket, side, start: time::now(), mode: None, previous: Step::Complete }
+        Operation { socket, side, start: time::now(), began: Moment::now(), mode: None, previous: Step::Complete }
     }
 
     /// Makes `attempt`, and is done if it succeeds or fails for good. It is given flags to add to its
@@ -82,7 +83,8 @@ impl<'fd> Operation<'fd> {
         self.previous = match flags {
             _ if done == wanted => Step::Complete,
             WAIT => Step::CutShort,
-            _ => Step::Exhausted,
+            _ if self.side == Side::Send => Step::Exhausted,
+            _ => Step::Complete,
         };
         Ok(done)
     }
@@ -97,7 +99,7 @@ impl<'fd> Operation<'fd> {
     ) -> Result<usize> {
         let mut mode = match self.mode {
             Some(mode) => mode,
-            None => self.look_up_mode((first == WAIT && error.is_not_ready()).then(|| self.elapsed()))?,
+            None => self.look_up_mode((first == WAIT && error.is_not_ready()).then(|| (self.began, self.elapsed())))?,
         };
         if self.previous == Step::CutShort && error.is_not_ready() && self.elapsed() < mode.kernel_waits {
             // There was no more, yet the kernel did not wait for it: a signal had come.
@@ -134,8 +136,8 @@ impl<'fd> Operation<'fd> {
         }
     }
 
-    fn look_up_mode(&mut self, waited: Option<u64>) -> Result<Mode> {
-        let mode = mode::get(self.socket, self.side, waited)?;
+    fn look_up_mode(&mut self, refused: Option<(Moment, u64)>) -> Result<Mode> {
+        let mode = mode::get(self.socket, self.side, refused)?;
         self.mode = Some(mode);
         Ok(mode)
     }

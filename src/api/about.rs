@@ -142,6 +142,9 @@ pub extern "C" fn sock_strerror(code: c_int) -> *const c_char {
         libc::EOWNERDEAD => c"Owner died",
         libc::ENOTRECOVERABLE => c"State not recoverable",
         libc::ERFKILL => c"Operation not possible due to RF-kill",
+        libc::EDEADLK => c"Resource deadlock avoided",
+        libc::EOPNOTSUPP => c"Operation not supported",
+        libc::EHWPOISON => c"Memory page has hardware error",
         _ => c"Unknown error",
     };
     message.as_ptr()

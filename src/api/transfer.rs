@@ -6,7 +6,7 @@ use libc::{c_int, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use crate::boundary;
 use crate::errno::{Errno, Result};
-use crate::mode::{self, Side};
+use crate::mode::{self, Sending, Side};
 use crate::operation::{DONT_WAIT, Operation, WAIT};
 use crate::sys;
 
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn sock_recv(fd: c_int, buf: *mut c_void, len: size_t, fla
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        receive(socket, flags, move |flags| sys::recv(socket, buf, len, flags))
+        receive(socket, len, flags, move |flags| sys::recv(socket, buf, len, flags))
     })
 }
 
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn sock_recvfrom(
         boundary::buffer(buf, len)?;
         // SAFETY: the caller promises it.
         unsafe { boundary::address_out(addr, addrlen)? };
-        receive(socket, flags, move |flags| sys::recvfrom(socket, buf, len, flags, (addr, addrlen)))
+        receive(socket, len, flags, move |flags| sys::recvfrom(socket, buf, len, flags, (addr, addrlen)))
     })
 }
 
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn sock_sendmsg(fd: c_int, msg: *const msghdr, flags: c_in
         }
         // SAFETY: not NULL, and the caller promises that it can be read, as it does for its buffers.
         let (message, buffers) = unsafe { (*msg, buffers(&*msg)?) };
-        let total = buffers.iter().fold(0_usize, |total, buffer| total.saturating_add(buffer.iov_len));
+        let total = total(buffers);
         let reach = |at| locate(buffers, at).iov_len;
         send(socket, total, flags, reach, move |at, len, flags| {
             if at == 0 && len == total {
@@ -261,8 +261,8 @@ pub unsafe extern "C" fn sock_recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int)
             return Err(Errno::FAULT);
         }
         // SAFETY: not NULL, and the caller promises that it can be read, as it does for its buffers.
-        unsafe { buffers(&*msg)? };
-        receive(socket, flags, move |flags| sys::recvmsg(socket, msg, flags | libc::MSG_CMSG_CLOEXEC))
+        let total = total(unsafe { buffers(&*msg)? });
+        receive(socket, total, flags, move |flags| sys::recvmsg(socket, msg, flags | libc::MSG_CMSG_CLOEXEC))
     })
 }
 
@@ -364,13 +364,15 @@ pub unsafe extern "C" fn sock_recvall(
     })
 }
 
-/// Receives in one attempt, or as the mode says. `call` is given the flags.
+/// Receives up to `len` bytes in one attempt, or as the mode says. `call` is given the flags.
 #[inline(always)]
-fn receive(socket: BorrowedFd, flags: c_int, call: impl Fn(c_int) -> Result<usize>) -> Result<usize> {
+fn receive(socket: BorrowedFd, len: usize, flags: c_int, call: impl Fn(c_int) -> Result<usize>) -> Result<usize> {
     if flags & NEVER_WAIT != 0 {
         return call(flags);
     }
-    Operation::begin(socket, Side::Receive).run(WAIT, move |more| call(flags | more))
+    // When the kernel has waited in vain for TCP to let no bytes be received, it calls that a success.
+    let first = if len == 0 { DONT_WAIT } else { WAIT };
+    Operation::begin(socket, Side::Receive).run(first, move |more| call(flags | more))
 }
 
 /// Sends in one attempt, or as the mode says. `call` is given where in the data to begin, how much to
@@ -396,15 +398,14 @@ fn send(
         Ok(sent) if sent < len => sent,
         result => return result,
     };
-    if mode::has_send_timeout(socket)? {
-        if sent > 0 {
-            return Ok(sent);
+    match mode::sending(socket, operation.began)? {
+        Sending::AtOnce if sent == 0 => return Err(Errno::AGAIN),
+        Sending::Timed if sent == 0 => {
+            let len = if mode::is_stream(socket)? { ONE_BUFFER.min(reach(0)) } else { len };
+            return operation.run(WAIT, move |more| call(0, len, flags | more));
         }
-        let len = if mode::is_stream(socket)? { ONE_BUFFER.min(reach(0)) } else { len };
-        return operation.run(WAIT, move |more| call(0, len, flags | more));
-    }
-    if mode::is_nonblocking(socket)? {
-        return if sent > 0 { Ok(sent) } else { Err(Errno::AGAIN) };
+        Sending::AtOnce | Sending::Timed => return Ok(sent),
+        Sending::Endless => {}
     }
     // In blocking mode the rest follows.
     let mut first = WAIT;
@@ -469,6 +470,11 @@ unsafe fn buffers(message: &msghdr) -> Result<&[iovec]> {
         // SAFETY: not NULL, and the caller promises it.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts(first, len) }),
     }
+}
+
+/// How many bytes the buffers hold.
+fn total(buffers: &[iovec]) -> usize {
+    buffers.iter().fold(0, |total, buffer| total.saturating_add(buffer.iov_len))
 }
 
 /// What follows byte `at` of a message in the buffer that holds it.

@@ -20,11 +20,11 @@
 //! - A timeout too short for a share is *polled*: the kernel does not wait at all. A listener on which
 //!   `accept` must not fall back into the kernel's wait becomes polled too. The settings make sense
 //!   even if other code clears `O_NONBLOCK`, or while they change: the kernel then waits all of it.
-//! - Two values of which neither is 0 and that differ are ours. Any others were set by other code, and
-//!   mean what they say.
-//! - The exact timeout is in a table ([`exact`]), believed only where it agrees with the kernel.
+//! - Two values of which one is 0, or that are equal, were set by other code, and mean what they say.
+//! - The exact timeout is in a table ([`exact`]), and believed only where it agrees with the kernel.
 //!   Without it the timeout is rebuilt from the kernel's settings: never early, late by about a tick.
 
+mod changes;
 mod exact;
 mod ticks;
 
@@ -35,11 +35,13 @@ use socket2::{Domain, SockRef, Type};
 use crate::errno::Result;
 use crate::sys;
 use crate::time::Limit;
+use changes::Change;
+pub use changes::Moment;
 use ticks::Clock;
 
-/// Ticks by which `SO_SNDTIMEO` exceeds `SO_RCVTIMEO` in a polled timeout. Nobody sets such a pair
-/// by chance, and should `O_NONBLOCK` be cleared, a `connect` that relies on it ends in seconds.
-const POLLED: u64 = 1020;
+/// Ticks by which `SO_SNDTIMEO` exceeds `SO_RCVTIMEO` in a polled timeout, but for the last: more than
+/// anybody's rounding, and little enough to be waited for should `O_NONBLOCK` be cleared.
+const POLLED: u64 = 28;
 
 /// Seconds that stand for "no timeout": 23 days, near the most that every kernel can hold. A wait in the kernel
 /// that really lasts that long is simply begun again.
@@ -74,40 +76,64 @@ pub struct Mode {
     pub kernel_waits: u64,
 }
 
-/// The mode in which `side` of the socket operates. `waited` is how long the kernel took to say that a
-/// call is not ready which it was free to wait in. If that is next to nothing, and there is no timeout,
-/// the mode is non-blocking, at the price of one call.
-pub fn get(socket: BorrowedFd, side: Side, waited: Option<u64>) -> Result<Mode> {
+/// How a socket sends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    AtOnce,
+    Timed,
+    Endless,
+}
+
+/// The mode in which `side` of the socket operates. `refused` is given when the kernel said that a call
+/// is not ready which it was free to wait in: when the call began, and how long it took. If that is next
+/// to nothing, and there is no timeout, the mode is non-blocking, at the price of one call.
+pub fn get(socket: BorrowedFd, side: Side, refused: Option<(Moment, u64)>) -> Result<Mode> {
     let clock = Clock::get();
     let own = ticks(socket, side, clock)?;
-    if own == 0 {
-        let at_once = waited.is_some_and(|waited| waited < clock.nanoseconds(1) / 2);
-        let limit = if at_once || is_nonblocking(socket)? { Limit::Nothing } else { Limit::Forever };
-        return Ok(Mode { limit, interruptible: false, kernel_waits: 0 });
+    let at_once = refused.is_some_and(|(began, took)| took < clock.nanoseconds(1) / 2 && began.is_undisturbed());
+    if own == 0 && at_once {
+        return Ok(Mode { limit: Limit::Nothing, interruptible: false, kernel_waits: 0 });
     }
     let settings = Settings::load(socket, clock)?;
     Ok(Mode {
         limit: settings.limit(side, clock, || exact::get(cookie(socket)?)),
         interruptible: settings.interruptible(),
-        kernel_waits: if settings.nonblocking { 0 } else { clock.nanoseconds(own - 1) },
+        kernel_waits: if settings.nonblocking { 0 } else { clock.nanoseconds(own.saturating_sub(1)) },
+    })
+}
+
+/// The mode in which the socket sends, as far as that takes two calls at most: any timeout will do.
+pub fn sending(socket: BorrowedFd, began: Moment) -> Result<Sending> {
+    let clock = Clock::get();
+    let own = ticks(socket, Side::Send, clock)?;
+    if own != 0 && own < clock.endless() {
+        return Ok(Sending::Timed);
+    }
+    let nonblocking = is_nonblocking(socket)?;
+    if began.is_undisturbed() {
+        return Ok(if nonblocking { Sending::AtOnce } else { Sending::Endless });
+    }
+    Ok(match Settings::load(socket, clock)?.limit(Side::Send, clock, || None) {
+        Limit::Nothing => Sending::AtOnce,
+        Limit::Nanoseconds(_) => Sending::Timed,
+        Limit::Forever => Sending::Endless,
     })
 }
 
 /// The mode that was set, as far as receiving goes.
 pub fn limit(socket: BorrowedFd) -> Result<Limit> {
     let clock = Clock::get();
-    let settings = Settings::load(socket, clock)?;
-    Ok(settings.limit(Side::Receive, clock, || exact::get(cookie(socket)?)))
+    Ok(Settings::load(socket, clock)?.limit(Side::Receive, clock, || exact::get(cookie(socket)?)))
 }
 
 /// Sets the socket's mode and keeps whether signals interrupt it.
 pub fn set(socket: BorrowedFd, limit: Limit) -> Result<()> {
-    let clock = Clock::get();
-    let before = Settings::load(socket, clock)?;
-    if let (Limit::Nanoseconds(nanoseconds), Some(cookie)) = (limit, cookie(socket)) {
-        exact::set(cookie, nanoseconds);
-    }
-    Settings::new(limit, before.interruptible(), clock).put(socket, before, clock)
+    change(socket, |before, cookie, clock| {
+        if let Some(cookie) = cookie {
+            exact::set(cookie, limit);
+        }
+        Some(Settings::new(limit, before.interruptible(), clock))
+    })
 }
 
 /// Whether a signal ends a wait on the socket with `EINTR`.
@@ -117,43 +143,55 @@ pub fn is_interruptible(socket: BorrowedFd) -> Result<bool> {
 
 /// Sets whether signals interrupt the socket and keeps its mode.
 pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
-    let clock = Clock::get();
-    let before = Settings::load(socket, clock)?;
-    if before.interruptible() == on {
-        return Ok(());
-    }
-    let after = match before.limit(Side::Receive, clock, || exact::get(cookie(socket)?)) {
-        // Ours already: only the mark changes, so that not even a rebuilt timeout drifts.
-        Limit::Nanoseconds(_) if before.is_ours() => {
-            Settings { send: if on { before.send + 1 } else { before.send - 1 }, ..before }
+    change(socket, |before, cookie, clock| {
+        if before.interruptible() == on {
+            return None;
         }
-        limit => Settings::new(limit, on, clock),
-    };
-    after.put(socket, before, clock)
+        Some(match before.limit(Side::Receive, clock, || cookie.and_then(exact::get)) {
+            // Ours already: only the mark changes, so that not even a rebuilt timeout drifts.
+            Limit::Nanoseconds(_) if before.is_ours() => {
+                Settings { send: if on { before.send + 1 } else { before.send - 1 }, ..before }
+            }
+            limit => Settings::new(limit, on, clock),
+        })
+    })
 }
 
 /// Makes a socket with a timeout a polled one, for calls that cannot be told not to wait. It is in
 /// timeout mode just as well; only waiting costs it more calls, until its mode is next set.
 pub fn poll_from_now_on(socket: BorrowedFd, side: Side) -> Result<()> {
-    let clock = Clock::get();
-    let before = Settings::load(socket, clock)?;
-    if before.nonblocking {
-        return Ok(());
-    }
-    match before.limit(side, clock, || exact::get(cookie(socket)?)) {
-        Limit::Nanoseconds(nanoseconds) => {
-            Settings::polled(nanoseconds, before.interruptible(), clock).put(socket, before, clock)
+    change(socket, |before, cookie, clock| match before.limit(side, clock, || cookie.and_then(exact::get)) {
+        Limit::Nanoseconds(nanoseconds) if !before.nonblocking => {
+            Some(Settings::polled(nanoseconds, before.interruptible(), clock))
         }
-        _ => Ok(()),
-    }
+        _ => None,
+    })
 }
 
-/// Whether a send in the kernel would stop waiting at some time, or might not wait at all. If not, the
-/// socket is in blocking or in non-blocking mode.
-pub fn has_send_timeout(socket: BorrowedFd) -> Result<bool> {
+/// Changes the settings to what `decide` makes of those before, unless that is `None`.
+///
+/// Threads may do this at once, and each sets three things. So each looks whether all three are in
+/// place, and whether another mode has been asked for since, which it then helps to put in place.
+fn change(socket: BorrowedFd, decide: impl FnOnce(Settings, Option<u64>, Clock) -> Option<Settings>) -> Result<()> {
     let clock = Clock::get();
-    let send = ticks(socket, Side::Send, clock)?;
-    Ok(send != 0 && send < clock.endless())
+    let cookie = cookie(socket);
+    let mut asked = cookie.and_then(exact::get);
+    let mut before = Settings::load(socket, clock)?;
+    let _change = Change::begin();
+    let Some(mut wanted) = decide(before, cookie, clock) else { return Ok(()) };
+    for _ in 0..ROUNDS {
+        let newest = cookie.and_then(exact::get);
+        if newest != asked {
+            asked = newest;
+            wanted = newest.map_or(wanted, |limit| Settings::new(limit, wanted.interruptible(), clock));
+        }
+        if before == wanted {
+            break;
+        }
+        wanted.store(socket, before, clock)?;
+        before = Settings::read(socket, clock)?;
+    }
+    Ok(())
 }
 
 /// Takes away the timeouts that a TCP connection inherits from its listener. They are there to be
@@ -226,15 +264,14 @@ impl Settings {
         Settings { nonblocking: true, receive: whole, send: whole + POLLED + 1 + u64::from(interruptible) }
     }
 
-    /// Reads the settings, again and again if what is read may be half of a change under way.
+    /// Reads the settings, and again if what was read may be half of a change.
     fn load(socket: BorrowedFd, clock: Clock) -> Result<Settings> {
+        let began = Moment::now();
         let mut settings = Settings::read(socket, clock)?;
         for _ in 0..ROUNDS {
-            let doubtful = settings.nonblocking
-                && settings.is_ours()
-                && !settings.is_polled()
-                && settings.receive < clock.endless();
-            if !doubtful {
+            // Other processes do not tell of their changes, but this is how most of them look halfway.
+            let halfway = settings.nonblocking && settings.is_ours() && !settings.is_polled();
+            if began.is_undisturbed() && !(halfway && settings.receive < clock.endless()) {
                 break;
             }
             let again = Settings::read(socket, clock)?;
@@ -253,20 +290,6 @@ impl Settings {
             send: ticks(socket, Side::Send, clock)?,
             nonblocking: is_nonblocking(socket)?,
         })
-    }
-
-    /// Puts the settings in place, and looks whether they are: of threads that set a mode at once, one
-    /// must have its way with all three.
-    fn put(self, socket: BorrowedFd, before: Settings, clock: Clock) -> Result<()> {
-        let mut before = before;
-        for _ in 0..ROUNDS {
-            if before == self {
-                break;
-            }
-            self.store(socket, before, clock)?;
-            before = Settings::read(socket, clock)?;
-        }
-        Ok(())
     }
 
     /// Sets what differs, in an order in which every step is the mode before or the mode after to a
@@ -308,6 +331,10 @@ impl Settings {
         matches!(self.mark().wrapping_sub(POLLED), 1 | 2)
     }
 
+    fn has_mark(self) -> bool {
+        matches!(self.mark(), 1 | 2)
+    }
+
     fn interruptible(self) -> bool {
         self.mark() == 2 || self.mark() == POLLED + 2
     }
@@ -317,7 +344,7 @@ impl Settings {
     }
 
     /// How long `side` may wait. `exact` is asked for the socket's entry in the table.
-    fn limit(self, side: Side, clock: Clock, exact: impl FnOnce() -> Option<u64>) -> Limit {
+    fn limit(self, side: Side, clock: Clock, exact: impl FnOnce() -> Option<Limit>) -> Limit {
         if self.nonblocking && !self.is_polled() {
             return Limit::Nothing;
         }
@@ -328,16 +355,14 @@ impl Settings {
         if own == 0 {
             return Limit::Forever;
         }
-        if let Some(exact) = exact().filter(|exact| self.agrees_with(*exact, side, clock)) {
-            Limit::Nanoseconds(exact)
-        } else if !self.is_ours() {
-            Limit::Nanoseconds(clock.nanoseconds(own))
-        } else if self.receive >= clock.endless() {
-            Limit::Forever
-        } else if self.has_polled_mark() {
-            Limit::Nanoseconds(clock.nanoseconds(self.receive))
-        } else {
-            Limit::Nanoseconds(clock.rebuild(self.receive))
+        match exact() {
+            Some(Limit::Nanoseconds(exact)) if self.agrees_with(exact, side, clock) => Limit::Nanoseconds(exact),
+            _ if !self.is_ours() => Limit::Nanoseconds(clock.nanoseconds(own)),
+            _ if self.receive >= clock.longest() => Limit::Forever,
+            _ if self.has_polled_mark() => Limit::Nanoseconds(clock.nanoseconds(self.receive)),
+            _ if self.has_mark() => Limit::Nanoseconds(clock.rebuild(self.receive)),
+            // Two of other code's, or halves of two of ours.
+            _ => Limit::Nanoseconds(clock.rebuild(own)),
         }
     }
 

@@ -42,20 +42,25 @@ impl Clock {
         ticks.saturating_mul(self.nanoseconds_per_tick.get())
     }
 
-    /// The settings of a socket are never longer than this many ticks.
+    /// What stands for no timeout.
     pub fn endless(self) -> u64 {
         ENDLESS * self.per_second.get()
     }
 
+    /// The most that the kernel is given of a timeout; one that is rebuilt from it is endless.
+    pub fn longest(self) -> u64 {
+        self.endless() - 1
+    }
+
     /// All of a timeout in ticks, rounded up.
     pub fn whole(self, nanoseconds: u64) -> u64 {
-        (nanoseconds.saturating_sub(1) / self.nanoseconds_per_tick + 1).min(self.endless())
+        (nanoseconds.saturating_sub(1) / self.nanoseconds_per_tick + 1).min(self.longest())
     }
 
     /// The share of a timeout for which the kernel waits. Its timer may fire an eighth of the time
     /// and a tick late, and even then some of the timeout must be left. 0: too short for a share.
     pub fn share(self, nanoseconds: u64) -> u64 {
-        (nanoseconds / 9 * 8 / self.nanoseconds_per_tick).saturating_sub(2).min(self.endless())
+        (nanoseconds / 9 * 8 / self.nanoseconds_per_tick).saturating_sub(2).min(self.longest())
     }
 
     /// The shortest timeout, to a few nanoseconds, that no timeout with this share exceeds.
@@ -118,8 +123,8 @@ mod tests {
             for nanoseconds in (1..400).map(|n| n * n * tick / 7).chain([u64::MAX / 4, i64::MAX as u64]) {
                 let share = clock.share(nanoseconds);
                 assert!(share * tick / 8 * 9 + tick <= nanoseconds || share == 0, "late: {nanoseconds}");
-                assert!(clock.whole(nanoseconds) * tick >= nanoseconds || clock.whole(nanoseconds) == clock.endless());
-                if share > 0 && share < clock.endless() {
+                assert!(clock.whole(nanoseconds) * tick >= nanoseconds || clock.whole(nanoseconds) == clock.longest());
+                if share > 0 && share < clock.longest() {
                     let rebuilt = clock.rebuild(share);
                     assert!(rebuilt >= nanoseconds, "early: {nanoseconds}");
                     assert!(rebuilt <= nanoseconds + tick * 5 / 4 + 20, "loose: {nanoseconds}");

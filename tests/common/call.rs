@@ -1,0 +1,197 @@
+//! The functions of the library as Rust would call them: with slices, and the code as a `Result`.
+//! Each call checks what holds for all of them: on failure `errno` is what the code says, and on success it is
+//! what it was before.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::{null, null_mut};
+
+use libc::c_int;
+use socket2::{SockAddr, SockAddrStorage};
+
+use super::{errno, set_errno};
+
+/// What was returned if 0 or more, or the error number.
+pub type Outcome = Result<usize, c_int>;
+
+/// Makes one call of the library.
+pub fn check(call: impl FnOnce() -> isize) -> Outcome {
+    const UNTOUCHED: c_int = 12345;
+    set_errno(UNTOUCHED);
+    let code = call();
+    let errno = errno();
+    if code >= 0 {
+        assert_eq!(errno, UNTOUCHED, "errno was touched by a call that returned {code}");
+        return Ok(code as usize);
+    }
+    assert_eq!(-(errno as isize), code, "errno is not what was returned");
+    Err(errno)
+}
+
+pub fn setblocking(fd: &impl AsRawFd, blocking: bool) -> Outcome {
+    check(|| sock::sock_setblocking(fd.as_raw_fd(), blocking.into()) as isize)
+}
+
+pub fn getblocking(fd: &impl AsRawFd) -> Outcome {
+    check(|| sock::sock_getblocking(fd.as_raw_fd()) as isize)
+}
+
+pub fn settimeout(fd: &impl AsRawFd, seconds: f64) -> Outcome {
+    check(|| sock::sock_settimeout(fd.as_raw_fd(), seconds) as isize)
+}
+
+pub fn gettimeout(fd: &impl AsRawFd) -> Result<f64, c_int> {
+    let mut seconds = f64::NAN;
+    // SAFETY: the pointer is to a local.
+    check(|| unsafe { sock::sock_gettimeout(fd.as_raw_fd(), &raw mut seconds) as isize })?;
+    Ok(seconds)
+}
+
+pub fn setinterrupt(fd: &impl AsRawFd, on: bool) -> Outcome {
+    check(|| sock::sock_setinterrupt(fd.as_raw_fd(), on.into()) as isize)
+}
+
+pub fn getinterrupt(fd: &impl AsRawFd) -> Outcome {
+    check(|| sock::sock_getinterrupt(fd.as_raw_fd()) as isize)
+}
+
+pub fn send(fd: &impl AsRawFd, data: &[u8], flags: c_int) -> Outcome {
+    // SAFETY: the pointer and the length are the slice's.
+    check(|| unsafe { sock::sock_send(fd.as_raw_fd(), data.as_ptr().cast(), data.len(), flags) })
+}
+
+pub fn recv(fd: &impl AsRawFd, data: &mut [u8], flags: c_int) -> Outcome {
+    // SAFETY: the pointer and the length are the slice's.
+    check(|| unsafe { sock::sock_recv(fd.as_raw_fd(), data.as_mut_ptr().cast(), data.len(), flags) })
+}
+
+pub fn sendto(fd: &impl AsRawFd, data: &[u8], flags: c_int, to: Option<&SockAddr>) -> Outcome {
+    let (addr, addrlen) = to.map_or((null(), 0), |to| (to.as_ptr().cast(), to.len()));
+    // SAFETY: the pointers and the lengths belong together.
+    check(|| unsafe { sock::sock_sendto(fd.as_raw_fd(), data.as_ptr().cast(), data.len(), flags, addr, addrlen) })
+}
+
+pub fn recvfrom(fd: &impl AsRawFd, data: &mut [u8], flags: c_int) -> Result<(usize, SockAddr), c_int> {
+    let mut from = SockAddrStorage::zeroed();
+    let mut len = from.size_of();
+    // SAFETY: the pointers and the lengths belong together.
+    let received = check(|| unsafe {
+        let addr = (&raw mut from).cast();
+        sock::sock_recvfrom(fd.as_raw_fd(), data.as_mut_ptr().cast(), data.len(), flags, addr, &raw mut len)
+    })?;
+    // SAFETY: the kernel has put an address of that length there.
+    Ok((received, unsafe { SockAddr::new(from, len) }))
+}
+
+pub fn sendmsg(fd: &impl AsRawFd, buffers: &[IoSlice], control: &[u8], flags: c_int) -> Outcome {
+    // SAFETY: all zero is an empty message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = buffers.as_ptr().cast_mut().cast();
+    message.msg_iovlen = buffers.len() as _;
+    if !control.is_empty() {
+        message.msg_control = control.as_ptr().cast_mut().cast();
+        message.msg_controllen = control.len() as _;
+    }
+    // SAFETY: the pointers and the lengths belong together, and an IoSlice is an iovec.
+    check(|| unsafe { sock::sock_sendmsg(fd.as_raw_fd(), &raw const message, flags) })
+}
+
+/// What `recvmsg` gives besides the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    pub bytes: usize,
+    pub control: usize,
+    pub flags: c_int,
+}
+
+pub fn recvmsg(
+    fd: &impl AsRawFd,
+    buffers: &mut [IoSliceMut],
+    control: &mut [u8],
+    flags: c_int,
+) -> Result<Received, c_int> {
+    // SAFETY: all zero is an empty message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = buffers.as_mut_ptr().cast();
+    message.msg_iovlen = buffers.len() as _;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = control.len() as _;
+    // SAFETY: the pointers and the lengths belong together, and an IoSliceMut is an iovec.
+    let bytes = check(|| unsafe { sock::sock_recvmsg(fd.as_raw_fd(), &raw mut message, flags) })?;
+    Ok(Received { bytes, control: message.msg_controllen as usize, flags: message.msg_flags })
+}
+
+/// Also gives how many bytes were sent.
+pub fn sendall(fd: &impl AsRawFd, data: &[u8], flags: c_int) -> (Outcome, usize) {
+    let mut sent = usize::MAX;
+    // SAFETY: the pointers and the length are the slice's and a local's.
+    let outcome = check(|| unsafe {
+        sock::sock_sendall(fd.as_raw_fd(), data.as_ptr().cast(), data.len(), flags, &raw mut sent) as isize
+    });
+    (outcome, sent)
+}
+
+/// Also gives how many bytes were received.
+pub fn recvall(fd: &impl AsRawFd, data: &mut [u8], flags: c_int) -> (Outcome, usize) {
+    let mut received = usize::MAX;
+    // SAFETY: the pointers and the length are the slice's and a local's.
+    let outcome = check(|| unsafe {
+        sock::sock_recvall(fd.as_raw_fd(), data.as_mut_ptr().cast(), data.len(), flags, &raw mut received) as isize
+    });
+    (outcome, received)
+}
+
+pub fn connect(fd: &impl AsRawFd, to: &SockAddr) -> Outcome {
+    // SAFETY: the pointer and the length belong together.
+    check(|| unsafe { sock::sock_connect(fd.as_raw_fd(), to.as_ptr().cast(), to.len()) as isize })
+}
+
+pub fn accept(fd: &impl AsRawFd) -> Result<OwnedFd, c_int> {
+    // SAFETY: NULL is allowed.
+    let connection = check(|| unsafe { sock::sock_accept(fd.as_raw_fd(), null_mut(), null_mut()) as isize })?;
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(connection as c_int) })
+}
+
+/// Also gives the address of the peer.
+pub fn accept_from(fd: &impl AsRawFd) -> Result<(OwnedFd, SockAddr), c_int> {
+    let mut from = SockAddrStorage::zeroed();
+    let mut len = from.size_of();
+    // SAFETY: the pointers are to locals, and the length is that of the first.
+    let connection =
+        check(|| unsafe { sock::sock_accept(fd.as_raw_fd(), (&raw mut from).cast(), &raw mut len) as isize })?;
+    // SAFETY: the descriptor is new and nobody else's, and the kernel has put an address of that length there.
+    Ok(unsafe { (OwnedFd::from_raw_fd(connection as c_int), SockAddr::new(from, len)) })
+}
+
+pub fn wait(fd: &impl AsRawFd, events: i16, seconds: f64) -> Outcome {
+    check(|| sock::sock_wait(fd.as_raw_fd(), events.into(), seconds) as isize)
+}
+
+/// A function that sends on a connected socket.
+pub type Sender = fn(&OwnedFd, &[u8], c_int) -> Outcome;
+
+/// All of them, with one meaning: so many bytes were sent, or none.
+pub const SENDERS: [(&str, Sender); 4] = [
+    ("send", |fd, data, flags| send(fd, data, flags)),
+    ("sendto", |fd, data, flags| sendto(fd, data, flags, None)),
+    ("sendmsg", |fd, data, flags| sendmsg(fd, &[IoSlice::new(data)], &[], flags)),
+    ("sendall", |fd, data, flags| {
+        let (outcome, sent) = sendall(fd, data, flags);
+        outcome.map(|_| sent)
+    }),
+];
+
+/// A function that receives from a connected socket.
+pub type Receiver = fn(&OwnedFd, &mut [u8], c_int) -> Outcome;
+
+/// All of them, with one meaning: so many bytes were received. `recvall` takes no fewer than all.
+pub const RECEIVERS: [(&str, Receiver); 4] = [
+    ("recv", |fd, data, flags| recv(fd, data, flags)),
+    ("recvfrom", |fd, data, flags| Ok(recvfrom(fd, data, flags)?.0)),
+    ("recvmsg", |fd, data, flags| Ok(recvmsg(fd, &mut [IoSliceMut::new(data)], &mut [], flags)?.bytes)),
+    ("recvall", |fd, data, flags| {
+        let (outcome, received) = recvall(fd, data, flags);
+        outcome.map(|_| received)
+    }),
+];
