@@ -309,11 +309,19 @@ impl Settings {
         } else if before.is_polled() {
             set_nonblocking(false)?;
         }
-        if self.send != before.send {
-            sys::set_timeval(socket, Side::Send.option(), clock.to_timeval(self.send))?;
+        let set = |side: Side, ticks| sys::set_timeval(socket, side.option(), clock.to_timeval(ticks));
+        // While the timeouts go, one alone would pass for other code's.
+        let disguise = self.send == 0 && before.send != 0 && !waits_not;
+        if disguise {
+            set(Side::Send, clock.endless())?;
+        } else if self.send != before.send {
+            set(Side::Send, self.send)?;
         }
         if self.receive != before.receive {
-            sys::set_timeval(socket, Side::Receive.option(), clock.to_timeval(self.receive))?;
+            set(Side::Receive, self.receive)?;
+        }
+        if disguise {
+            set(Side::Send, 0)?;
         }
         set_nonblocking(self.nonblocking)
     }
@@ -357,8 +365,8 @@ impl Settings {
         }
         match exact() {
             Some(Limit::Nanoseconds(exact)) if self.agrees_with(exact, side, clock) => Limit::Nanoseconds(exact),
+            _ if own >= clock.longest() => Limit::Forever,
             _ if !self.is_ours() => Limit::Nanoseconds(clock.nanoseconds(own)),
-            _ if self.receive >= clock.longest() => Limit::Forever,
             _ if self.has_polled_mark() => Limit::Nanoseconds(clock.nanoseconds(self.receive)),
             _ if self.has_mark() => Limit::Nanoseconds(clock.rebuild(self.receive)),
             // Two of other code's, or halves of two of ours.

@@ -1,0 +1,40 @@
+#!/bin/bash
+# Installs what every language here needs, on Debian 12, as root. BUILD is the build directory.
+set -euo pipefail
+
+build=${BUILD:-$(cd "$(dirname "$0")/.." && pwd)/build}
+install() { apt-get install -y --no-install-recommends "$@"; }
+
+# Python: ctypes is a part of it.
+install python3
+
+# Node.js
+command -v npm >/dev/null || install nodejs npm
+npm install --no-audit --no-fund --prefix "$build/ffi-node" koffi@3.3.4
+
+# Ruby: fiddle is a part of it.
+install ruby
+
+# Lua
+install luajit
+
+# PHP: its FFI and pcntl extensions are a part of php-cli.
+install php-cli
+
+# Perl
+install perl libffi-platypus-perl
+
+# Go, with cgo
+install golang-go gcc libc6-dev
+
+# Java
+install default-jdk-headless libjna-java
+
+# C++
+install g++
+
+# Rust: rustc is there to build the library with.
+
+# Zig: 0.16 is the last with @cImport.
+install python3-pip
+python3 -m pip install --break-system-packages ziglang==0.16.0

@@ -1,0 +1,148 @@
+// libsock's socket modes for Node.js: blocking, non-blocking, or an exact timeout for every operation.
+//
+// It needs libsock (make install), Node.js 18 or later, and `npm install koffi`. Copy this file into your
+// project. The program beside it: `node scenario.mjs HOST PORT`, with the address of a running echo-server.
+//
+//     const connection = await Socket.connect('127.0.0.1', 7007, 5);
+//     connection.setTimeout(0.25);
+//     const data = await connection.recv(4096);
+//
+// What fails is rejected with an Error as Node's own are: `code` 'EAGAIN' when not ready in non-blocking mode,
+// 'ETIMEDOUT', 'EPIPE' for a peer that closed, and so on. Its `transferred` tells how many bytes moved all the
+// same.
+//
+// Whatever may wait is a promise, and waits in a thread of libuv's pool: the event loop goes on, and runs the
+// handlers of signals. There are four such threads, for files and names too, unless UV_THREADPOOL_SIZE says
+// otherwise, and process.exit() waits for them. So do not leave sockets without a timeout; for many idle
+// connections node:net is the better choice.
+//
+// The sockets of node:net do not give up their descriptors: a Socket is made by connect(), or of any other
+// descriptor, from systemd for one. It does not send or receive datagrams with addresses.
+
+import { lookup } from 'node:dns/promises';
+import { closeSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { getSystemErrorName, promisify } from 'node:util';
+import koffi from 'koffi';
+
+koffi.alias('ssize_t', 'intptr_t');
+
+const lib = koffi.load('libsock.so.0');
+const settimeout = lib.func('int sock_settimeout(int fd, double seconds)');
+const gettimeout = lib.func('int sock_gettimeout(int fd, _Out_ double *seconds)');
+const strerror = lib.func('const char *sock_strerror(int code)');
+const calls = Object.fromEntries([
+  'ssize_t sock_send(int fd, const void *buf, size_t len, int flags)',
+  'ssize_t sock_recv(int fd, void *buf, size_t len, int flags)',
+  'int sock_sendall(int fd, const void *buf, size_t len, int flags, _Out_ size_t *sent)',
+  'int sock_recvall(int fd, void *buf, size_t len, int flags, _Out_ size_t *received)',
+  'int sock_connect(int fd, const void *addr, uint32_t addrlen)',
+  'int sock_accept(int fd, void *addr, void *addrlen)',
+].map((prototype) => lib.func(prototype)).map((call) => [call.name, promisify(call.async)]));
+
+const libc = koffi.load('libc.so.6');
+const socket = libc.func('int socket(int domain, int type, int protocol)');
+const shutdown = libc.func('int shutdown(int fd, int how)');
+const [AF_INET, SHUT_RDWR] = [2, 2];
+const STREAM = 1 | 0o2000000; // SOCK_STREAM and SOCK_CLOEXEC, other than on MIPS
+
+// Owns a descriptor. Seconds are as in sock.h: 0 is non-blocking mode, Infinity blocking mode.
+export class Socket {
+  #pending = new Set();
+
+  constructor(fd) {
+    this.fd = fd;
+  }
+
+  // Connects, over IPv4, within so many seconds, which become the timeout.
+  static async connect(host, port, seconds = Infinity) {
+    const { address } = await lookup(host, 4);
+    const made = new Socket(check(socket(AF_INET, STREAM, 0), 'socket'));
+    try {
+      made.setTimeout(seconds);
+      const to = sockaddr(address, port);
+      await made.#call('sock_connect', to, to.length);
+      return made;
+    } catch (error) {
+      await made.close();
+      throw error;
+    }
+  }
+
+  setTimeout(seconds) {
+    check(settimeout(this.fd, seconds), 'sock_settimeout');
+  }
+
+  getTimeout() {
+    const seconds = [0];
+    check(gettimeout(this.fd, seconds), 'sock_gettimeout');
+    return seconds[0];
+  }
+
+  send(data, flags = 0) {
+    return this.#call('sock_send', data, data.byteLength, flags);
+  }
+
+  // Gives a Buffer, an empty one at the end of the stream.
+  async recv(size, flags = 0) {
+    const buffer = Buffer.allocUnsafeSlow(size);
+    return buffer.subarray(0, await this.#call('sock_recv', buffer, size, flags));
+  }
+
+  // Send all of it, or fill the buffer, within one timeout. A peer that closes before is 'EPIPE'.
+  sendAll(data, flags = 0) {
+    return this.#count('sock_sendall', data, flags);
+  }
+
+  recvAll(buffer, flags = 0) {
+    return this.#count('sock_recvall', buffer, flags);
+  }
+
+  async accept() {
+    return new Socket(await this.#call('sock_accept', null, null));
+  }
+
+  // Ends the calls under way before the number of the descriptor can become another's.
+  async close() {
+    const fd = this.fd;
+    this.fd = -1;
+    shutdown(fd, SHUT_RDWR);
+    await Promise.allSettled(this.#pending);
+    closeSync(fd);
+  }
+
+  async #call(name, ...args) {
+    const call = calls[name](this.fd, ...args);
+    this.#pending.add(call);
+    try {
+      return check(await call, name);
+    } finally {
+      this.#pending.delete(call);
+    }
+  }
+
+  async #count(name, buffer, flags) {
+    const count = [0];
+    try {
+      await this.#call(name, buffer, buffer.byteLength, flags, count);
+    } catch (error) {
+      throw Object.assign(error, { transferred: count[0] });
+    }
+  }
+}
+
+function check(code, syscall) {
+  if (code >= 0) return code;
+  const errno = syscall.startsWith('sock_') ? code : -koffi.errno();
+  const name = getSystemErrorName(errno);
+  const error = new Error(`${name}: ${strerror(errno)}, ${syscall}`);
+  throw Object.assign(error, { errno, code: name, syscall, transferred: 0 });
+}
+
+function sockaddr(address, port) {
+  const bytes = Buffer.alloc(16);
+  bytes[endianness() === 'LE' ? 0 : 1] = AF_INET;
+  bytes.writeUInt16BE(port, 2);
+  bytes.set(address.split('.').map(Number), 4);
+  return bytes;
+}

@@ -1,0 +1,23 @@
+"""Waits for data that never come. usage: wait.py BINDING-DIRECTORY SECONDS [handler]; 0 seconds are for ever"""
+
+import signal
+import socket
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import sock
+
+near, far = socket.socketpair()
+waiting = sock.Socket(near)
+waiting.settimeout(float(sys.argv[2]) or None)
+handled = []
+if "handler" in sys.argv:
+    signal.signal(signal.SIGINT, lambda number, frame: handled.append(time.monotonic()))
+print("waiting", flush=True)
+start = time.monotonic()
+try:
+    waiting.recv(1)
+except TimeoutError:
+    print("timed out", time.monotonic() - start, len(handled), handled[-1] - start if handled else 0)
