@@ -413,7 +413,7 @@ int sock_recvall(int fd,
  *   - `-EINTR`        a signal was handled, and `sock_setinterrupt` is on
  *   - `-ECONNREFUSED` nobody listens there
  *   - `-EISCONN`      the socket was connected before
- *   - `-EFAULT`       `addr` is NULL
+ *   - `-EFAULT`       `addr` is NULL and `addrlen` is not 0
  *   - `-EBADF`        `fd` is not an open descriptor
  *   - `-ENOTSOCK`     `fd` is not a socket
  *   - any other error of connect(2), among them `-EACCES`, `-EADDRNOTAVAIL`, `-EAFNOSUPPORT`,
