@@ -3,7 +3,7 @@
 #   make            the shared and the static library, and the C examples
 #   make demo       the three modes, on real sockets
 #   make test       everything; ends in a countable summary
-#   make install    DESTDIR= PREFIX= LIBDIR= INCLUDEDIR=
+#   make install    DESTDIR= PREFIX= LIBDIR= INCLUDEDIR= MANDIR= (packaging/rules.mk has more)
 
 CC ?= cc
 AR ?= ar
@@ -25,18 +25,18 @@ static := $(build)/libsock.a
 examples := $(patsubst $(source)/examples-c/%.c,$(build)/examples-c/%,$(wildcard $(source)/examples-c/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all lib examples demo test install uninstall clean
+.PHONY: all lib examples demo test clean
 
 all: lib examples
 
-lib: $(shared) $(static) $(build)/libsock.so $(build)/libsock.pc
+lib: $(shared) $(static) $(build)/libsock.so
 	@printf 'libsock.so: %s bytes, libsock.a: %s bytes\n' $$(stat -c %s $(shared)) $$(stat -c %s $(static))
 
-# Cargo is always asked: the sources of the library are its to follow.
+# Cargo is always asked: the sources of the library are its to follow. It finds a vendored tree's
+# configuration only from within.
 .PHONY: FORCE
 $(build)/cargo/release/libsock.a: FORCE
-	$(CARGO) rustc --manifest-path $(source)/Cargo.toml --target-dir $(build)/cargo --release --lib \
-	    --crate-type staticlib $(CARGOFLAGS)
+	cd $(source) && $(CARGO) rustc --target-dir $(build)/cargo --release --lib --crate-type staticlib $(CARGOFLAGS)
 
 $(build)/symbols: $(source)/libsock.map | $(build)
 	sed -n 's/^ *\(sock_[a-z]*\);/\1/p' $< > $@
@@ -64,10 +64,6 @@ $(build)/libsock.so: $(shared)
 	ln -sf $(notdir $(shared)) $(build)/$(soname)
 	ln -sf $(soname) $@
 
-$(build)/libsock.pc: $(source)/libsock.pc.in $(source)/Cargo.toml | $(build)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-	    -e 's|@VERSION@|$(version)|' $< > $@
-
 $(build) $(build)/examples-c:
 	mkdir -p $@
 
@@ -76,19 +72,6 @@ examples: $(examples)
 $(build)/examples-c/%: $(source)/examples-c/%.c $(build)/libsock.so | $(build)/examples-c
 	$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic $(CFLAGS) -I$(source)/include -o $@ $< \
 	    -pthread -L$(build) -lsock -Wl,-rpath,$(build) $(LDFLAGS)
-
-install: lib
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
-	$(INSTALL) -m 755 $(shared) $(DESTDIR)$(LIBDIR)
-	ln -sf $(notdir $(shared)) $(DESTDIR)$(LIBDIR)/$(soname)
-	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libsock.so
-	$(INSTALL) -m 644 $(static) $(DESTDIR)$(LIBDIR)
-	$(INSTALL) -m 644 $(source)/include/sock.h $(DESTDIR)$(INCLUDEDIR)
-	$(INSTALL) -m 644 $(build)/libsock.pc $(DESTDIR)$(LIBDIR)/pkgconfig
-
-uninstall:
-	rm -f $(DESTDIR)$(LIBDIR)/$(notdir $(shared)) $(DESTDIR)$(LIBDIR)/$(soname) $(DESTDIR)$(LIBDIR)/libsock.so \
-	    $(DESTDIR)$(LIBDIR)/libsock.a $(DESTDIR)$(INCLUDEDIR)/sock.h $(DESTDIR)$(LIBDIR)/pkgconfig/libsock.pc
 
 test: all
 	LIBSOCK_BUILD=$(build) $(source)/tests/run

@@ -12,8 +12,8 @@
 //!      |
 //!   operation       the one slow path: whose turn is it, how long is left, wait, try again
 //!      |      \
-//!   mode/      sys    mode: what a socket's timeout is and where it is kept
-//!   time              sys:  one line for each system call that moves data or waits
+//!   mode/      sys        mode: what a socket's timeout is and where it is kept
+//!   time       options    sys, options: the system calls
 //! ```
 //!
 //! An operation is one system call when it succeeds. Only when that call says "not now" does the
@@ -25,6 +25,7 @@ mod boundary;
 mod errno;
 mod mode;
 mod operation;
+mod options;
 mod sys;
 mod time;
 

@@ -6,7 +6,7 @@ use crate::boundary;
 use crate::errno::Errno;
 use crate::mode::{self, Side};
 use crate::operation::{Operation, WAIT};
-use crate::sys;
+use crate::{options, sys};
 
 /// Connects a socket to an address.
 ///
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn sock_connect(fd: c_int, addr: *const sockaddr, addrlen:
         Operation::begin(socket, Side::Send).run(WAIT, move |flags| {
             // Another connect to a Unix listener waits anew. Elsewhere it only tells how the attempt
             // goes, or went.
-            if flags != WAIT && mode::is_unix(socket)? {
+            if flags != WAIT && options::is_unix(socket)? {
                 mode::poll_from_now_on(socket, Side::Send)?;
             }
             match sys::connect(socket, addr, addrlen) {

@@ -8,7 +8,7 @@ use crate::boundary;
 use crate::errno::{Errno, Result};
 use crate::mode::{self, Sending, Side};
 use crate::operation::{DONT_WAIT, Operation, WAIT};
-use crate::sys;
+use crate::{options, sys};
 
 /// What every socket can take as one buffer, if it has any room: under half the smallest send
 /// buffer. The kernel counts `SO_SNDTIMEO` afresh for each buffer that a Unix stream fills, so it may
@@ -401,7 +401,7 @@ fn send(
     match mode::sending(socket, operation.began)? {
         Sending::AtOnce if sent == 0 => return Err(Errno::AGAIN),
         Sending::Timed if sent == 0 => {
-            let len = if mode::is_stream(socket)? { ONE_BUFFER.min(reach(0)) } else { len };
+            let len = if options::is_stream(socket)? { ONE_BUFFER.min(reach(0)) } else { len };
             return operation.run(WAIT, move |more| call(0, len, flags | more));
         }
         Sending::AtOnce | Sending::Timed => return Ok(sent),
@@ -433,7 +433,7 @@ fn all(
 ) -> Result<usize> {
     if len == 0 {
         // No call that could fail is due, and a bad descriptor must.
-        return mode::is_stream(socket).map(|_| 0);
+        return options::is_stream(socket).map(|_| 0);
     }
     let mut operation = Operation::begin(socket, side);
     let mut first = if side == Side::Receive || len <= ONE_BUFFER { WAIT } else { DONT_WAIT };

@@ -6,6 +6,7 @@ use crate::boundary;
 use crate::errno::Errno;
 use crate::mode;
 use crate::operation::poll_until;
+use crate::options;
 use crate::time::{self, Limit};
 
 /// Waits until a socket is ready, whatever its mode.
@@ -33,7 +34,7 @@ pub extern "C" fn sock_wait(fd: c_int, events: c_int, seconds: c_double) -> c_in
     boundary::exit(|| {
         let start = time::now();
         let socket = boundary::socket(fd)?;
-        mode::is_stream(socket)?; // Any question only a socket answers: poll itself takes all descriptors.
+        options::is_stream(socket)?; // Any question only a socket answers: poll itself takes all descriptors.
         let limit = Limit::from_seconds(seconds)?;
         let events = match c_short::try_from(events) {
             Ok(events) if events >= 0 => events,

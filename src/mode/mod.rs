@@ -26,25 +26,26 @@
 
 mod changes;
 mod exact;
+mod settings;
 mod ticks;
 
-use std::os::fd::{AsRawFd, BorrowedFd};
-
-use socket2::{Domain, SockRef, Type};
+use std::os::fd::BorrowedFd;
 
 use crate::errno::Result;
+use crate::options::{cookie, is_nonblocking};
 use crate::sys;
 use crate::time::Limit;
 use changes::Change;
 pub use changes::Moment;
+use settings::{Settings, ticks};
 use ticks::Clock;
 
 /// Ticks by which `SO_SNDTIMEO` exceeds `SO_RCVTIMEO` in a polled timeout, but for the last: more than
 /// anybody's rounding, and little enough to be waited for should `O_NONBLOCK` be cleared.
 const POLLED: u64 = 28;
 
-/// Seconds that stand for "no timeout": 23 days, near the most that every kernel can hold. A wait in the kernel
-/// that really lasts that long is simply begun again.
+/// Seconds that stand for "no timeout": 23 days, near the most that every kernel can hold. A wait in the
+/// kernel that really lasts that long is simply begun again.
 const ENDLESS: u64 = 2_000_000;
 
 /// How often to look again when other threads change the settings meanwhile.
@@ -199,191 +200,5 @@ fn change(socket: BorrowedFd, decide: impl FnOnce(Settings, Option<u64>, Clock) 
 pub fn clear_timeouts(socket: BorrowedFd) {
     for side in [Side::Receive, Side::Send] {
         let _ = sys::set_timeval(socket, side.option(), libc::timeval { tv_sec: 0, tv_usec: 0 });
-    }
-}
-
-/// `O_NONBLOCK`.
-pub fn is_nonblocking(socket: BorrowedFd) -> Result<bool> {
-    Ok(configure(&socket).nonblocking()?)
-}
-
-/// Whether the socket carries a stream of bytes, and not messages.
-pub fn is_stream(socket: BorrowedFd) -> Result<bool> {
-    Ok(configure(&socket).r#type()? == Type::STREAM)
-}
-
-/// Whether the socket is of the Unix domain.
-pub fn is_unix(socket: BorrowedFd) -> Result<bool> {
-    Ok(configure(&socket).domain()? == Domain::UNIX)
-}
-
-/// The socket's identity, which no other socket ever gets; none on kernels before 4.12.
-fn cookie(socket: BorrowedFd) -> Option<u64> {
-    configure(&socket).cookie().ok()
-}
-
-/// socket2's view of a socket.
-fn configure<'fd>(socket: &'fd BorrowedFd) -> SockRef<'fd> {
-    // SAFETY: the boundary lets no negative descriptor in. socket2 asserts the same, and this makes
-    // the compiler drop its panic.
-    unsafe { std::hint::assert_unchecked(socket.as_raw_fd() >= 0) };
-    SockRef::from(socket)
-}
-
-fn ticks(socket: BorrowedFd, side: Side, clock: Clock) -> Result<u64> {
-    Ok(clock.to_ticks(sys::timeval(socket, side.option())?))
-}
-
-/// What the kernel holds of a mode.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Settings {
-    nonblocking: bool,
-    /// `SO_RCVTIMEO` in ticks, 0 for none.
-    receive: u64,
-    /// `SO_SNDTIMEO` in ticks, 0 for none.
-    send: u64,
-}
-
-impl Settings {
-    fn new(limit: Limit, interruptible: bool, clock: Clock) -> Settings {
-        let mark = 1 + u64::from(interruptible);
-        match limit {
-            Limit::Nanoseconds(nanoseconds) => match clock.share(nanoseconds) {
-                0 => Settings::polled(nanoseconds, interruptible, clock),
-                share => Settings { nonblocking: false, receive: share, send: share + mark },
-            },
-            endless => {
-                let (receive, send) = if interruptible { (clock.endless(), clock.endless() + mark) } else { (0, 0) };
-                Settings { nonblocking: endless == Limit::Nothing, receive, send }
-            }
-        }
-    }
-
-    fn polled(nanoseconds: u64, interruptible: bool, clock: Clock) -> Settings {
-        let whole = clock.whole(nanoseconds);
-        Settings { nonblocking: true, receive: whole, send: whole + POLLED + 1 + u64::from(interruptible) }
-    }
-
-    /// Reads the settings, and again if what was read may be half of a change.
-    fn load(socket: BorrowedFd, clock: Clock) -> Result<Settings> {
-        let began = Moment::now();
-        let mut settings = Settings::read(socket, clock)?;
-        for _ in 0..ROUNDS {
-            // Other processes do not tell of their changes, but this is how most of them look halfway.
-            let halfway = settings.nonblocking && settings.is_ours() && !settings.is_polled();
-            if began.is_undisturbed() && !(halfway && settings.receive < clock.endless()) {
-                break;
-            }
-            let again = Settings::read(socket, clock)?;
-            if again == settings {
-                break;
-            }
-            settings = again;
-        }
-        Ok(settings)
-    }
-
-    fn read(socket: BorrowedFd, clock: Clock) -> Result<Settings> {
-        Ok(Settings {
-            // First, because it alone tells a socket from other descriptors.
-            receive: ticks(socket, Side::Receive, clock)?,
-            send: ticks(socket, Side::Send, clock)?,
-            nonblocking: is_nonblocking(socket)?,
-        })
-    }
-
-    /// Sets what differs, in an order in which every step is the mode before or the mode after to a
-    /// thread that operates meanwhile.
-    fn store(self, socket: BorrowedFd, before: Settings, clock: Clock) -> Result<()> {
-        let mut nonblocking = before.nonblocking;
-        let mut set_nonblocking = |on| {
-            if nonblocking != on {
-                sys::set_nonblocking(socket, on)?;
-                nonblocking = on;
-            }
-            Ok(())
-        };
-        let waits_not = self.nonblocking && !self.is_polled();
-        if waits_not {
-            set_nonblocking(true)?;
-        } else if before.is_polled() {
-            set_nonblocking(false)?;
-        }
-        let set = |side: Side, ticks| sys::set_timeval(socket, side.option(), clock.to_timeval(ticks));
-        // While the timeouts go, one alone would pass for other code's.
-        let disguise = self.send == 0 && before.send != 0 && !waits_not;
-        if disguise {
-            set(Side::Send, clock.endless())?;
-        } else if self.send != before.send {
-            set(Side::Send, self.send)?;
-        }
-        if self.receive != before.receive {
-            set(Side::Receive, self.receive)?;
-        }
-        if disguise {
-            set(Side::Send, 0)?;
-        }
-        set_nonblocking(self.nonblocking)
-    }
-
-    /// By how much `SO_SNDTIMEO` exceeds `SO_RCVTIMEO`, if both are set.
-    fn mark(self) -> u64 {
-        if self.receive == 0 { 0 } else { self.send.saturating_sub(self.receive) }
-    }
-
-    fn is_polled(self) -> bool {
-        self.nonblocking && self.has_polled_mark()
-    }
-
-    fn has_polled_mark(self) -> bool {
-        matches!(self.mark().wrapping_sub(POLLED), 1 | 2)
-    }
-
-    fn has_mark(self) -> bool {
-        matches!(self.mark(), 1 | 2)
-    }
-
-    fn interruptible(self) -> bool {
-        self.mark() == 2 || self.mark() == POLLED + 2
-    }
-
-    fn is_ours(self) -> bool {
-        self.receive != 0 && self.send != 0 && self.receive != self.send
-    }
-
-    /// How long `side` may wait. `exact` is asked for the socket's entry in the table.
-    fn limit(self, side: Side, clock: Clock, exact: impl FnOnce() -> Option<Limit>) -> Limit {
-        if self.nonblocking && !self.is_polled() {
-            return Limit::Nothing;
-        }
-        let own = match side {
-            Side::Receive => self.receive,
-            Side::Send => self.send,
-        };
-        if own == 0 {
-            return Limit::Forever;
-        }
-        match exact() {
-            Some(Limit::Nanoseconds(exact)) if self.agrees_with(exact, side, clock) => Limit::Nanoseconds(exact),
-            _ if own >= clock.longest() => Limit::Forever,
-            _ if !self.is_ours() => Limit::Nanoseconds(clock.nanoseconds(own)),
-            _ if self.has_polled_mark() => Limit::Nanoseconds(clock.nanoseconds(self.receive)),
-            _ if self.has_mark() => Limit::Nanoseconds(clock.rebuild(self.receive)),
-            // Two of other code's, or halves of two of ours.
-            _ => Limit::Nanoseconds(clock.rebuild(own)),
-        }
-    }
-
-    /// Whether `side` is as this library sets it for that timeout. The other side may be about to
-    /// change.
-    fn agrees_with(self, nanoseconds: u64, side: Side, clock: Clock) -> bool {
-        let (share, whole) = (clock.share(nanoseconds), clock.whole(nanoseconds));
-        match side {
-            Side::Receive => self.receive == share || self.receive == whole,
-            Side::Send => {
-                matches!(self.send.wrapping_sub(share), 1 | 2)
-                    || matches!(self.send.wrapping_sub(whole + POLLED), 1 | 2)
-            }
-        }
     }
 }
