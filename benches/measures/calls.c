@@ -1,0 +1,176 @@
+/* An operation to count system calls of, while this thread alone is traced: OPERATION COUNT. The other end
+   is served by plain calls in a process of its own. */
+#include "../bench.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LARGE = 8 << 20, PART = 128 << 10, PAUSE = 5000000, SHORT_PAUSE = 2000000 };
+
+static char data[LARGE];
+
+/* The process at the other end, which ends when its work is done. */
+static pid_t other_end(void work(int fd, int count), int fd, int count)
+{
+    pid_t pid = fork();
+    check(pid >= 0, "fork");
+    if (pid == 0) {
+        work(fd, count);
+        sleep_until(now() + PAUSE); /* Its end is a signal, which must not interrupt what is counted. */
+        _exit(0);
+    }
+    return pid;
+}
+
+static void send_at_once(int fd, int count)
+{
+    for (int i = 0; i < count; i++)
+        send_fully(fd, data, MESSAGE);
+}
+
+static void send_with_pauses(int fd, int count)
+{
+    for (int i = 0; i < count; i++) {
+        sleep_until(now() + PAUSE);
+        send_fully(fd, data, MESSAGE);
+    }
+}
+
+/* The slower side, so that being traced, which takes time, changes nothing. */
+static void send_large(int fd, int count)
+{
+    for (int i = 0; i < count * (LARGE / PART); i++) {
+        sleep_until(now() + SHORT_PAUSE);
+        send_fully(fd, data, PART);
+    }
+}
+
+static void receive_large(int fd, int count)
+{
+    for (int i = 0; i < count * (LARGE / PART); i++) {
+        sleep_until(now() + SHORT_PAUSE);
+        receive_fully(fd, data, PART);
+    }
+}
+
+static void connect_plainly(int fd, int count, int64_t pause)
+{
+    struct sockaddr_in address;
+    socklen_t len = sizeof address;
+    check(getsockname(fd, (struct sockaddr *)&address, &len) == 0, "getsockname");
+    for (int i = 0; i < count; i++) {
+        sleep_until(now() + pause);
+        check(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&address, len) == 0, "connect");
+    }
+}
+
+static void connect_at_once(int fd, int count)
+{
+    connect_plainly(fd, count, 0);
+}
+
+static void connect_with_pauses(int fd, int count)
+{
+    connect_plainly(fd, count, PAUSE);
+}
+
+static void receive(const struct peer *peer, void *socket, int count)
+{
+    for (int i = 0; i < count; i++)
+        check(peer->recv(socket, data, MESSAGE) == MESSAGE, "recv");
+}
+
+static void transmit(const struct peer *peer, void *socket, int count)
+{
+    for (int i = 0; i < count; i++)
+        check(peer->send(socket, data, MESSAGE) == MESSAGE, "send");
+}
+
+static void receive_all(const struct peer *peer, void *socket, int count)
+{
+    for (int i = 0; i < count; i++)
+        check(peer->recvall(socket, data, LARGE) == 0, "recvall");
+}
+
+static void transmit_all(const struct peer *peer, void *socket, int count)
+{
+    for (int i = 0; i < count; i++)
+        check(peer->sendall(socket, data, LARGE) == 0, "sendall");
+}
+
+static void settimeout(const struct peer *peer, void *socket, int count)
+{
+    for (int i = 0; i < count; i++)
+        check(peer->settimeout(socket, i % 2 ? TIMEOUT : TIMEOUT / 2) == 0, "settimeout");
+}
+
+static void expire(const struct peer *peer, void *socket, int count)
+{
+    check(peer->settimeout(socket, 0.05) == 0, "settimeout");
+    for (int i = 0; i < count; i++)
+        check(peer->recv(socket, data, MESSAGE) < 0, "recv that should have expired");
+}
+
+static void accept_all(const struct peer *peer, void *socket, int count)
+{
+    for (int i = 0; i < count; i++) {
+        void *connection = peer->accept(socket);
+        check(connection != NULL, "accept");
+        peer->close(connection);
+    }
+}
+
+static void connect_all(const struct peer *peer, void *socket, int count)
+{
+    struct sockaddr_in address;
+    (void)socket;
+    listener(&address);
+    for (int i = 0; i < count; i++) {
+        void *connection = peer->connect(&address, TIMEOUT);
+        check(connection != NULL, "connect");
+        peer->close(connection);
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const struct peer *peer, void *socket, int count);
+    void (*other)(int fd, int count);
+    int other_goes_first, listens;
+} operations[] = {
+    {"recv-ready", receive, send_at_once, 1, 0},
+    {"recv-waiting", receive, send_with_pauses, 0, 0},
+    {"recv-expiring", expire, NULL, 0, 0},
+    {"send", transmit, NULL, 0, 0},
+    {"sendall", transmit_all, receive_large, 0, 0},
+    {"recvall", receive_all, send_large, 0, 0},
+    {"accept-ready", accept_all, connect_at_once, 1, 1},
+    {"accept-waiting", accept_all, connect_with_pauses, 0, 1},
+    {"connect", connect_all, NULL, 0, 0},
+    {"settimeout", settimeout, NULL, 0, 0},
+};
+
+void measure_calls(const struct peer *peer, char **arguments)
+{
+    int count = atoi(arguments[1]), fds[2];
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+        if (strcmp(operations[i].name, arguments[0]) != 0)
+            continue;
+        struct sockaddr_in address;
+        pid_t other = 0;
+        if (operations[i].listens)
+            fds[0] = fds[1] = listener(&address);
+        else
+            pair("unix", fds);
+        void *socket = opened(peer, fds[0]);
+        if (operations[i].other)
+            other = other_end(operations[i].other, fds[1], count);
+        if (other && operations[i].other_goes_first)
+            waitpid(other, NULL, 0);
+        operations[i].run(peer, socket, count);
+    }
+}

@@ -1,0 +1,56 @@
+/* The floor: plain calls on a blocking socket, with no timeout at all. */
+#include "descriptor.h"
+
+#include <errno.h>
+
+static const char *version(void)
+{
+    return "by hand";
+}
+
+static int settimeout(void *socket, double seconds)
+{
+    (void)socket, (void)seconds;
+    return 0;
+}
+
+static ssize_t receive(void *socket, void *data, size_t len)
+{
+    ssize_t received = recv(fd_of(socket), data, len, 0);
+    return received < 0 ? -errno : received;
+}
+
+static ssize_t transmit(void *socket, const void *data, size_t len)
+{
+    ssize_t sent = send(fd_of(socket), data, len, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+}
+
+static int receive_all(void *socket, void *data, size_t len)
+{
+    receive_fully(fd_of(socket), data, len);
+    return 0;
+}
+
+static int transmit_all(void *socket, const void *data, size_t len)
+{
+    send_fully(fd_of(socket), data, len);
+    return 0;
+}
+
+static void *accept_one(void *listener)
+{
+    return open_or_null(accept4(fd_of(listener), NULL, NULL, SOCK_CLOEXEC));
+}
+
+static void *connect_to(const struct sockaddr_in *address, double seconds)
+{
+    (void)seconds;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? open_fd(fd) : NULL;
+}
+
+const struct peer blocking = {
+    "blocking", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, transmit_all, accept_one,
+    connect_to,
+};

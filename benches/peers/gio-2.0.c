@@ -1,0 +1,142 @@
+/* GLib's GSocket. Its own timeout is in whole seconds; a shorter one is what it offers for that, a
+   non-blocking try and g_socket_condition_timed_wait. */
+#include "../bench.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <math.h>
+
+struct state {
+    GSocket *socket;
+    gint64 microseconds; /* 0: the socket has a timeout of its own */
+};
+
+static const char *version(void)
+{
+    static char text[32];
+    g_snprintf(text, sizeof text, "%u.%u.%u", glib_major_version, glib_minor_version, glib_micro_version);
+    return text;
+}
+
+static void *wrap(GSocket *socket)
+{
+    struct state *state = g_new0(struct state, 1);
+    state->socket = socket;
+    return state;
+}
+
+static void *adopt(int fd)
+{
+    GSocket *socket = g_socket_new_from_fd(fd, NULL);
+    return socket ? wrap(socket) : NULL;
+}
+
+static void release(void *socket)
+{
+    struct state *state = socket;
+    g_object_unref(state->socket);
+    g_free(state);
+}
+
+static int settimeout(void *socket, double seconds)
+{
+    struct state *state = socket;
+    gboolean whole = seconds == floor(seconds);
+    state->microseconds = whole ? 0 : (gint64)ceil(seconds * 1e6);
+    g_socket_set_blocking(state->socket, whole);
+    g_socket_set_timeout(state->socket, whole ? (guint)seconds : 0);
+    return 0;
+}
+
+static int failure(GError *error)
+{
+    int code = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT)     ? -ETIMEDOUT
+               : g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK) ? -EAGAIN
+                                                                            : -EIO;
+    g_error_free(error);
+    return code;
+}
+
+static int await(struct state *state, GIOCondition condition)
+{
+    GError *error = NULL;
+    return g_socket_condition_timed_wait(state->socket, condition, state->microseconds, NULL, &error)
+               ? 0
+               : failure(error);
+}
+
+static ssize_t receive(void *socket, void *data, size_t len)
+{
+    struct state *state = socket;
+    for (;;) {
+        GError *error = NULL;
+        gssize received = g_socket_receive(state->socket, data, len, NULL, &error);
+        if (received >= 0)
+            return received;
+        int code = failure(error);
+        if (code == -EAGAIN)
+            code = await(state, G_IO_IN);
+        if (code)
+            return code;
+    }
+}
+
+static ssize_t transmit(void *socket, const void *data, size_t len)
+{
+    struct state *state = socket;
+    for (;;) {
+        GError *error = NULL;
+        gssize sent = g_socket_send(state->socket, data, len, NULL, &error);
+        if (sent >= 0)
+            return sent;
+        int code = failure(error);
+        if (code == -EAGAIN)
+            code = await(state, G_IO_OUT);
+        if (code)
+            return code;
+    }
+}
+
+static int receive_all(void *socket, void *data, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t more = receive(socket, (char *)data + done, len - done);
+        if (more <= 0)
+            return more == 0 ? -EPIPE : (int)more;
+        done += (size_t)more;
+    }
+    return 0;
+}
+
+static int transmit_all(void *socket, const void *data, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t more = transmit(socket, (const char *)data + done, len - done);
+        if (more < 0)
+            return (int)more;
+        done += (size_t)more;
+    }
+    return 0;
+}
+
+static void *accept_one(void *listener)
+{
+    GSocket *socket = g_socket_accept(((struct state *)listener)->socket, NULL, NULL);
+    return socket ? wrap(socket) : NULL;
+}
+
+static void *connect_to(const struct sockaddr_in *address, double seconds)
+{
+    static GSocketAddress *peer;
+    if (!peer)
+        peer = g_socket_address_new_from_native((gpointer)(uintptr_t)address, sizeof *address);
+    GSocket *socket = g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL);
+    if (!socket)
+        return NULL;
+    g_socket_set_timeout(socket, (guint)ceil(seconds));
+    return g_socket_connect(socket, peer, NULL, NULL) ? wrap(socket) : NULL;
+}
+
+const struct peer glib = {
+    "glib", version, adopt, release, settimeout, receive, transmit, receive_all, transmit_all, accept_one, connect_to,
+};
