@@ -94,7 +94,7 @@ int sock_settimeout(int fd, double seconds);
  * @param seconds  where to put the timeout: what was set, to the nanosecond; 0 in non-blocking
  *                 mode, `LIBSOCK_FOREVER` in blocking mode. It is left alone on failure. Where another
  *                 process set it, it may come out longer by about a tick of the kernel's timer (1 to
- *                 10 ms)
+ *                 10 ms), and one of over 26 days as `LIBSOCK_FOREVER`
  *
  * @return 0, or the negative of an error number, to which `errno` is set too:
  *   - `-EBADF`     `fd` is not an open descriptor
@@ -117,7 +117,7 @@ int sock_gettimeout(int fd,
  * an operation that is waiting when a signal is handled fails with `-EINTR`, even if the handler was
  * installed with `SA_RESTART`; the functions that count say how far they came. This is for languages
  * that run their handlers only between calls. It belongs to the socket, as the mode does, and is
- * kept when the mode changes.
+ * kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`.
  *
  * @param fd  the socket
  * @param on  0 to wait on through signals (the default), any other value to be interrupted by them
@@ -160,7 +160,7 @@ int sock_getinterrupt(int fd);
  *
  * @return how many bytes were sent, or the negative of an error number, to which `errno` is set too;
  * nothing was sent then:
- *   - `-EAGAIN`      non-blocking mode, and there is no room
+ *   - `-EAGAIN`      non-blocking mode, and there is no room; in any, no local port is free
  *   - `-ETIMEDOUT`   there was no room before the timeout ran out
  *   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
  *   - `-EPIPE`       the connection was closed, or shut down for sending
@@ -191,8 +191,8 @@ ssize_t sock_send(int fd,
  * @param buf    where to put them; may be NULL if `len` is 0
  * @param len    how many at most. What a message has beyond them is lost
  * @param flags  0, or `MSG_` flags of recv(2). `MSG_DONTWAIT` makes it non-blocking whatever the mode;
- *               `MSG_ERRQUEUE` and `MSG_OOB` never wait. With `MSG_WAITALL` and a timeout, what has
- *               come by eight ninths of it may be returned: `sock_recvall` is exact
+ *               `MSG_ERRQUEUE` and `MSG_OOB` never wait. With `MSG_WAITALL`, or `SO_RCVLOWAT`, and a
+ *               timeout, what has come by eight ninths of it may be returned: `sock_recvall` is exact
  *
  * @return how many bytes were received; 0 when the peer of a stream has closed its side, or for an
  * empty message; or the negative of an error number, to which `errno` is set too:
@@ -374,10 +374,12 @@ int sock_sendall(int fd,
  * @param len       how many. If 0, nothing is received
  * @param flags     as for `sock_recv`
  * @param received  where to put how many bytes were received: `len` on success, and exact on every
- *                  failure; that many are in `buf`. May be NULL
+ *                  failure; that many are in `buf`, unless `flags` have `MSG_TRUNC`. May be NULL
  *
  * @return 0 once the buffer is full, or the negative of an error number, to which `errno` is set too.
- * The errors are those of `sock_recv`; `*received` bytes were received all the same. And:
+ * The errors are those of `sock_recv`; `*received` bytes were received all the same. With
+ * `sock_setinterrupt` on, `-EINTR` may also tell of control or urgent data in the stream, at which the
+ * kernel stopped. And:
  *   - `-EPIPE`   the peer closed its side first
  *   - `-EINVAL`  `flags` has `MSG_PEEK`, with which no more than one receive can be of use
  *
@@ -476,8 +478,8 @@ int sock_accept(int fd,
  *   - `-EAGAIN`     `seconds` is 0 and nothing is ready
  *   - `-ETIMEDOUT`  nothing became ready in so many seconds
  *   - `-EINTR`      a signal was handled, and `sock_setinterrupt` is on
- *   - `-EINVAL`     `seconds` is negative or not a number, or `events` has bits that poll(2) does not
- *                   know
+ *   - `-EINVAL`     `seconds` is negative or not a number, or `events` is negative or
+ *                   does not fit a short
  *   - `-EOVERFLOW`  `seconds` is finite, and 2^63 nanoseconds or more
  *   - `-EBADF`      `fd` is not an open descriptor
  *   - `-ENOTSOCK`   `fd` is not a socket

@@ -82,16 +82,15 @@ impl Code for ssize_t {
 #[inline(always)]
 pub fn exit<C: Code>(body: impl FnOnce() -> Result<usize>) -> C {
     // SAFETY: the pointer is to the calling thread's own errno, valid for as long as it runs.
-    let errno = unsafe { &mut *libc::__errno_location() };
-    let before = *errno;
-    match body() {
-        Ok(value) => {
-            *errno = before;
-            C::success(value)
-        }
-        Err(error) => {
-            *errno = error.0;
-            C::failure(error)
-        }
-    }
+    let (errno, before) = unsafe {
+        let errno = libc::__errno_location();
+        (errno, errno.read())
+    };
+    let (after, code) = match body() {
+        Ok(value) => (before, C::success(value)),
+        Err(error) => (error.0, C::failure(error)),
+    };
+    // SAFETY: as above.
+    unsafe { errno.write(after) };
+    code
 }

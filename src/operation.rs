@@ -6,8 +6,8 @@ use libc::{c_int, c_short};
 
 use crate::errno::{Errno, Result};
 use crate::mode::{self, Mode, Moment, Side};
-use crate::sys;
 use crate::time::{self, Limit};
+use crate::{options, sys};
 
 /// Flags for an attempt that may wait in the kernel, if the socket's mode has it so.
 pub const WAIT: c_int = 0;
@@ -101,7 +101,11 @@ impl<'fd> Operation<'fd> {
             Some(mode) => mode,
             None => self.look_up_mode((first == WAIT && error.is_not_ready()).then(|| (self.began, self.elapsed())))?,
         };
-        if self.previous == Step::CutShort && error.is_not_ready() && self.elapsed() < mode.kernel_waits {
+        if self.previous == Step::CutShort
+            && error.is_not_ready()
+            && self.elapsed() < mode.kernel_waits
+            && (self.side == Side::Send || options::is_stream(self.socket)?)
+        {
             // There was no more, yet the kernel did not wait for it: a signal had come.
             error = Errno::INTR;
         }
@@ -114,10 +118,14 @@ impl<'fd> Operation<'fd> {
                 _ if mode.limit == Limit::Nothing && error.is_not_ready() => return Err(error),
                 _ if mode.limit == Limit::Nothing => attempt(first),
                 None => {
+                    let began = Moment::now();
                     let outcome = attempt(WAIT);
                     if let Err(Errno::AGAIN) = outcome {
-                        // Other code has set O_NONBLOCK since.
+                        // Other code has set O_NONBLOCK since, or what is missing is not to be waited for.
                         mode = self.look_up_mode(None)?;
+                        if mode.limit == Limit::Forever && began.is_undisturbed() {
+                            return outcome;
+                        }
                     }
                     outcome
                 }

@@ -29,7 +29,8 @@ pub enum Limit {
 
 impl Limit {
     /// A caller's seconds. The nanoseconds are the fewest that read back as no less than what was
-    /// asked for, so that a positive value never becomes 0 and 0.1 stays 0.1.
+    /// asked for (as long as doubles tell them apart, which is three months), so that a positive value
+    /// never becomes 0 and 0.1 stays 0.1.
     pub fn from_seconds(seconds: f64) -> Result<Limit> {
         if seconds.is_nan() || seconds < 0.0 {
             return Err(Errno::INVAL);

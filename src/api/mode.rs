@@ -79,7 +79,7 @@ pub extern "C" fn sock_settimeout(fd: c_int, seconds: c_double) -> c_int {
 /// @param seconds  where to put the timeout: what was set, to the nanosecond; 0 in non-blocking
 ///                 mode, `LIBSOCK_FOREVER` in blocking mode. It is left alone on failure. Where another
 ///                 process set it, it may come out longer by about a tick of the kernel's timer (1 to
-///                 10 ms)
+///                 10 ms), and one of over 26 days as `LIBSOCK_FOREVER`
 ///
 /// @return 0, or the negative of an error number, to which `errno` is set too:
 ///   - `-EBADF`     `fd` is not an open descriptor
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn sock_gettimeout(fd: c_int, seconds: *mut c_double) -> c
 /// an operation that is waiting when a signal is handled fails with `-EINTR`, even if the handler was
 /// installed with `SA_RESTART`; the functions that count say how far they came. This is for languages
 /// that run their handlers only between calls. It belongs to the socket, as the mode does, and is
-/// kept when the mode changes.
+/// kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`.
 ///
 /// @param fd  the socket
 /// @param on  0 to wait on through signals (the default), any other value to be interrupted by them

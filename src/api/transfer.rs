@@ -19,7 +19,11 @@ const ONE_BUFFER: usize = 2048;
 /// spends copying, so that must not amount to much.
 const PART: usize = 8 << 20;
 
-/// Flags of calls that never wait, whatever the mode.
+/// The most that one send of `sock_sendall` asks for. The kernel takes little more at once, and what it
+/// leaves of it must mean something.
+const MOST: usize = 1 << 30;
+
+/// Flags of receives that never wait, whatever the mode.
 const NEVER_WAIT: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
 
 /// Sends `len` bytes, or some of them, on a connected socket.
@@ -36,7 +40,7 @@ const NEVER_WAIT: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OO
 ///
 /// @return how many bytes were sent, or the negative of an error number, to which `errno` is set too;
 /// nothing was sent then:
-///   - `-EAGAIN`      non-blocking mode, and there is no room
+///   - `-EAGAIN`      non-blocking mode, and there is no room; in any, no local port is free
 ///   - `-ETIMEDOUT`   there was no room before the timeout ran out
 ///   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
 ///   - `-EPIPE`       the connection was closed, or shut down for sending
@@ -70,8 +74,8 @@ pub unsafe extern "C" fn sock_send(fd: c_int, buf: *const c_void, len: size_t, f
 /// @param buf    where to put them; may be NULL if `len` is 0
 /// @param len    how many at most. What a message has beyond them is lost
 /// @param flags  0, or `MSG_` flags of recv(2). `MSG_DONTWAIT` makes it non-blocking whatever the mode;
-///               `MSG_ERRQUEUE` and `MSG_OOB` never wait. With `MSG_WAITALL` and a timeout, what has
-///               come by eight ninths of it may be returned: `sock_recvall` is exact
+///               `MSG_ERRQUEUE` and `MSG_OOB` never wait. With `MSG_WAITALL`, or `SO_RCVLOWAT`, and a
+///               timeout, what has come by eight ninths of it may be returned: `sock_recvall` is exact
 ///
 /// @return how many bytes were received; 0 when the peer of a stream has closed its side, or for an
 /// empty message; or the negative of an error number, to which `errno` is set too:
@@ -321,10 +325,12 @@ pub unsafe extern "C" fn sock_sendall(
 /// @param len       how many. If 0, nothing is received
 /// @param flags     as for `sock_recv`
 /// @param received  where to put how many bytes were received: `len` on success, and exact on every
-///                  failure; that many are in `buf`. May be NULL
+///                  failure; that many are in `buf`, unless `flags` have `MSG_TRUNC`. May be NULL
 ///
 /// @return 0 once the buffer is full, or the negative of an error number, to which `errno` is set too.
-/// The errors are those of `sock_recv`; `*received` bytes were received all the same. And:
+/// The errors are those of `sock_recv`; `*received` bytes were received all the same. With
+/// `sock_setinterrupt` on, `-EINTR` may also tell of control or urgent data in the stream, at which the
+/// kernel stopped. And:
 ///   - `-EPIPE`   the peer closed its side first
 ///   - `-EINVAL`  `flags` has `MSG_PEEK`, with which no more than one receive can be of use
 ///
@@ -368,7 +374,7 @@ pub unsafe extern "C" fn sock_recvall(
 #[inline(always)]
 fn receive(socket: BorrowedFd, len: usize, flags: c_int, call: impl Fn(c_int) -> Result<usize>) -> Result<usize> {
     if flags & NEVER_WAIT != 0 {
-        return call(flags);
+        return call(flags | DONT_WAIT);
     }
     // When the kernel has waited in vain for TCP to let no bytes be received, it calls that a success.
     let first = if len == 0 { DONT_WAIT } else { WAIT };
@@ -393,13 +399,14 @@ fn send(
         return operation.run(WAIT, move |more| call(0, len, flags | more));
     }
     // What there is room for goes at once.
-    let mut sent = match call(0, len, flags | DONT_WAIT) {
-        Err(error) if error.is_unfinished() => 0,
-        Ok(sent) if sent < len => sent,
+    let (mut sent, not_ready) = match call(0, len, flags | DONT_WAIT) {
+        Err(error) if error.is_not_ready() => (0, error),
+        Err(error) if error.is_unfinished() => (0, Errno::AGAIN),
+        Ok(sent) if sent < len => (sent, Errno::AGAIN),
         result => return result,
     };
     match mode::sending(socket, operation.began)? {
-        Sending::AtOnce if sent == 0 => return Err(Errno::AGAIN),
+        Sending::AtOnce if sent == 0 => return Err(not_ready),
         Sending::Timed if sent == 0 => {
             let len = if options::is_stream(socket)? { ONE_BUFFER.min(reach(0)) } else { len };
             return operation.run(WAIT, move |more| call(0, len, flags | more));
@@ -435,17 +442,22 @@ fn all(
         // No call that could fail is due, and a bad descriptor must.
         return options::is_stream(socket).map(|_| 0);
     }
+    let never_waits = match side {
+        Side::Receive => flags & NEVER_WAIT != 0,
+        Side::Send => flags & libc::MSG_DONTWAIT != 0,
+    };
     let mut operation = Operation::begin(socket, side);
     let mut first = if side == Side::Receive || len <= ONE_BUFFER { WAIT } else { DONT_WAIT };
     let mut done = 0;
     while done < len {
         let wanted = match side {
             Side::Receive => (len - done).min(PART),
-            Side::Send => len - done,
+            Side::Send => (len - done).min(MOST),
         };
-        done += match flags & NEVER_WAIT {
-            0 => operation.step(first, wanted, |more| call(done, wanted, flags | more))?,
-            _ => call(done, wanted, flags)?,
+        done += if never_waits {
+            call(done, wanted, flags | DONT_WAIT)?
+        } else {
+            operation.step(first, wanted, |more| call(done, wanted, flags | more))?
         };
         count(done);
         first = DONT_WAIT;

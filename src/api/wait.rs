@@ -22,8 +22,8 @@ use crate::time::{self, Limit};
 ///   - `-EAGAIN`     `seconds` is 0 and nothing is ready
 ///   - `-ETIMEDOUT`  nothing became ready in so many seconds
 ///   - `-EINTR`      a signal was handled, and `sock_setinterrupt` is on
-///   - `-EINVAL`     `seconds` is negative or not a number, or `events` has bits that poll(2) does not
-///                   know
+///   - `-EINVAL`     `seconds` is negative or not a number, or `events` is negative or
+///                   does not fit a short
 ///   - `-EOVERFLOW`  `seconds` is finite, and 2^63 nanoseconds or more
 ///   - `-EBADF`      `fd` is not an open descriptor
 ///   - `-ENOTSOCK`   `fd` is not a socket

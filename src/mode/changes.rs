@@ -1,5 +1,6 @@
 //! Whether modes change meanwhile: two counts, of the changes begun and of those ended, in the whole
-//! process. Only when none was under way may what two system calls say be put together.
+//! process. Only when none was under way may what two system calls say be put together without asking
+//! once more. (A child forked in the middle of a change always asks once more.)
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 

@@ -30,7 +30,7 @@ pub fn set(cookie: u64, limit: Limit) {
 mod table {
     use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-    /// Cookies are handed out in sequence, so that this many sockets share the table without a clash.
+    /// Cookies are handed out in sequences, so that sockets seldom clash while they are fewer than this.
     const ENTRIES: usize = 1 << 14;
 
     /// Two words that cannot be written at once. The second is the cookie disguised by the first,

@@ -19,7 +19,8 @@
 //!   itself, and its timer, which may be an eighth and a tick late, is never too late.
 //! - A timeout too short for a share is *polled*: the kernel does not wait at all. A listener on which
 //!   `accept` must not fall back into the kernel's wait becomes polled too. The settings make sense
-//!   even if other code clears `O_NONBLOCK`, or while they change: the kernel then waits all of it.
+//!   even if other code clears `O_NONBLOCK`, or while they change: the kernel then waits all of it, or
+//!   [`POLLED`] ticks longer to send.
 //! - Two values of which one is 0, or that are equal, were set by other code, and mean what they say.
 //! - The exact timeout is in a table ([`exact`]), and believed only where it agrees with the kernel.
 //!   Without it the timeout is rebuilt from the kernel's settings: never early, late by about a tick.
@@ -150,7 +151,7 @@ pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
         }
         Some(match before.limit(Side::Receive, clock, || cookie.and_then(exact::get)) {
             // Ours already: only the mark changes, so that not even a rebuilt timeout drifts.
-            Limit::Nanoseconds(_) if before.is_ours() => {
+            Limit::Nanoseconds(_) if before.has_mark() || before.has_polled_mark() => {
                 Settings { send: if on { before.send + 1 } else { before.send - 1 }, ..before }
             }
             limit => Settings::new(limit, on, clock),

@@ -50,7 +50,7 @@ impl Settings {
         let mut settings = Settings::read(socket, clock)?;
         for _ in 0..ROUNDS {
             // Other processes do not tell of their changes, but this is how most of them look halfway.
-            let halfway = settings.nonblocking && settings.is_ours() && !settings.is_polled();
+            let halfway = settings.nonblocking && settings.differ() && !settings.is_polled();
             if began.is_undisturbed() && !(halfway && settings.receive < clock.endless()) {
                 break;
             }
@@ -112,11 +112,11 @@ impl Settings {
         self.nonblocking && self.has_polled_mark()
     }
 
-    fn has_polled_mark(self) -> bool {
+    pub fn has_polled_mark(self) -> bool {
         matches!(self.mark().wrapping_sub(POLLED), 1 | 2)
     }
 
-    fn has_mark(self) -> bool {
+    pub fn has_mark(self) -> bool {
         matches!(self.mark(), 1 | 2)
     }
 
@@ -124,7 +124,8 @@ impl Settings {
         self.mark() == 2 || self.mark() == POLLED + 2
     }
 
-    pub fn is_ours(self) -> bool {
+    /// Two timeouts that differ: this library's, but for two of other code's.
+    fn differ(self) -> bool {
         self.receive != 0 && self.send != 0 && self.receive != self.send
     }
 
@@ -140,7 +141,7 @@ impl Settings {
         if own == 0 {
             return Limit::Forever;
         }
-        if !self.is_ours() {
+        if !self.differ() {
             return if own < clock.longest() { Limit::Nanoseconds(clock.nanoseconds(own)) } else { Limit::Forever };
         }
         match exact() {
