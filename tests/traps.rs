@@ -524,3 +524,46 @@ fn sending_to_a_slow_reader_has_one_timeout() {
         }
     });
 }
+
+#[test]
+fn urgent_data_obeys_the_mode_as_any_other() {
+    for_each([SHORT, LONG], |timeout| {
+        let (socket, _peer) = Kind::Tcp4.pair();
+        fill(&socket);
+        settimeout(&socket, timeout).unwrap();
+        assert_eq!(takes(seconds(timeout), || sendall(&socket, &[0; 100], MSG_OOB)), (Err(ETIMEDOUT), 0));
+    });
+}
+
+/// Unix sockets ignore `MSG_ERRQUEUE`, and would wait for data.
+#[test]
+fn an_error_queue_is_not_waited_for_where_there_is_none() {
+    for_each([FOREVER, LONG], |timeout| {
+        let (socket, _peer) = Kind::UnixStream.pair();
+        settimeout(&socket, timeout).unwrap();
+        let ((outcome, _), elapsed) = timed(|| recvall(&socket, &mut [0; 4], MSG_ERRQUEUE));
+        assert_eq!((outcome, recv(&socket, &mut [0; 4], MSG_ERRQUEUE)), (Err(EAGAIN), Err(EAGAIN)));
+        assert!(elapsed < DELAY, "it waited {elapsed:?}");
+    });
+}
+
+/// The kernel ends a `MSG_WAITALL` at the end of a message, which must not pass for a signal.
+#[test]
+fn a_short_message_is_no_interruption() {
+    for_each([Kind::UnixSeqpacket, Kind::UnixDatagram, Kind::Udp4], |kind| {
+        let (socket, peer) = kind.pair();
+        settimeout(&socket, LONG).unwrap();
+        setinterrupt(&socket, true).unwrap();
+        assert_eq!(send(&peer, b"abc", 0), Ok(3));
+        assert_eq!(takes(seconds(LONG), || recvall(&socket, &mut [0; 8], 0)), (Err(ETIMEDOUT), 3));
+    });
+}
+
+#[test]
+fn interruption_can_be_asked_for_over_two_timeouts_of_other_code() {
+    let (socket, _peer) = Kind::UnixStream.pair();
+    set_kernel_timeouts(&socket, Some(Duration::from_secs(1)), Some(Duration::from_secs(3)));
+    setinterrupt(&socket, true).unwrap();
+    assert_eq!(getinterrupt(&socket), Ok(1));
+    assert!(gettimeout(&socket).unwrap() >= 1.0);
+}
