@@ -405,13 +405,16 @@ fn send(
         Ok(sent) if sent < len => (sent, Errno::AGAIN),
         result => return result,
     };
-    match mode::sending(socket, operation.began)? {
-        Sending::AtOnce if sent == 0 => return Err(not_ready),
-        Sending::Timed if sent == 0 => {
+    let sending = mode::sending(socket, operation.began);
+    if sent > 0 && !matches!(sending, Ok(Sending::Endless)) {
+        return Ok(sent);
+    }
+    match sending? {
+        Sending::AtOnce => return Err(not_ready),
+        Sending::Timed => {
             let len = if options::is_stream(socket)? { ONE_BUFFER.min(reach(0)) } else { len };
             return operation.run(WAIT, move |more| call(0, len, flags | more));
         }
-        Sending::AtOnce | Sending::Timed => return Ok(sent),
         Sending::Endless => {}
     }
     // In blocking mode the rest follows.
