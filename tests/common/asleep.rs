@@ -50,7 +50,8 @@ pub fn sleeps<T>(body: impl FnOnce() -> T) -> T {
     let before = busy();
     let (result, elapsed) = timed(body);
     let spent = busy() - before;
-    assert!(spent < elapsed / 5 + Duration::from_millis(5), "busy for {spent:?} of {elapsed:?}");
+    // A new process has to be paged in, which may take a while.
+    assert!(spent < elapsed / 5 + Duration::from_millis(50), "busy for {spent:?} of {elapsed:?}");
     result
 }
 
