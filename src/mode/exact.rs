@@ -8,22 +8,36 @@
 
 use crate::time::Limit;
 
-/// The limit last asked for, for the socket with this cookie.
-pub fn get(cookie: u64) -> Option<Limit> {
-    Some(match table::get(cookie)? {
-        0 => Limit::Nothing,
-        u64::MAX => Limit::Forever,
-        nanoseconds => Limit::Nanoseconds(nanoseconds),
-    })
+/// What was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    pub limit: Limit,
+    /// It may not be in place yet: a thread is about to put it there.
+    pub pending: bool,
 }
 
-pub fn set(cookie: u64, limit: Limit) {
-    let word = match limit {
+const PENDING: u64 = 1 << 63;
+/// More than any timeout.
+const FOREVER: u64 = PENDING - 1;
+
+/// The last request for the socket with this cookie.
+pub fn get(cookie: u64) -> Option<Request> {
+    let word = table::get(cookie)?;
+    let limit = match word & !PENDING {
+        0 => Limit::Nothing,
+        FOREVER => Limit::Forever,
+        nanoseconds => Limit::Nanoseconds(nanoseconds),
+    };
+    Some(Request { limit, pending: word & PENDING != 0 })
+}
+
+pub fn set(cookie: u64, request: Request) {
+    let word = match request.limit {
         Limit::Nothing => 0,
         Limit::Nanoseconds(nanoseconds) => nanoseconds,
-        Limit::Forever => u64::MAX,
+        Limit::Forever => FOREVER,
     };
-    table::set(cookie, word);
+    table::set(cookie, if request.pending { word | PENDING } else { word });
 }
 
 #[cfg(target_has_atomic = "64")]
@@ -77,18 +91,20 @@ mod table {
 
 #[cfg(all(test, target_has_atomic = "64"))]
 mod tests {
-    use super::{get, set};
+    use super::{Request, get, set};
     use crate::time::Limit::{Forever, Nanoseconds, Nothing};
 
     #[test]
     fn an_entry_is_found_by_its_own_cookie_alone() {
-        for limit in [Nanoseconds(100), Nothing, Forever] {
-            set(5, limit);
-            assert!(get(5) == Some(limit));
+        for (limit, pending) in [(Nanoseconds(100), false), (Nothing, true), (Forever, false), (Forever, true)] {
+            let request = Request { limit, pending };
+            set(5, request);
+            assert!(get(5) == Some(request));
             assert!(get(5 + (1 << 14)).is_none());
         }
-        set(5 + (1 << 14), Nanoseconds(200));
+        let request = Request { limit: Nanoseconds(200), pending: false };
+        set(5 + (1 << 14), request);
         assert!(get(5).is_none());
-        assert!(get(5 + (1 << 14)) == Some(Nanoseconds(200)));
+        assert!(get(5 + (1 << 14)) == Some(request));
     }
 }

@@ -38,6 +38,7 @@ use crate::sys;
 use crate::time::Limit;
 use changes::Change;
 pub use changes::Moment;
+use exact::Request;
 use settings::{Settings, ticks};
 use ticks::Clock;
 
@@ -98,7 +99,7 @@ pub fn get(socket: BorrowedFd, side: Side, refused: Option<(Moment, u64)>) -> Re
     }
     let settings = Settings::load(socket, clock)?;
     Ok(Mode {
-        limit: settings.limit(side, clock, || exact::get(cookie(socket)?)),
+        limit: settings.limit(side, clock, || exact_limit(socket)),
         interruptible: settings.interruptible(),
         kernel_waits: if settings.nonblocking { 0 } else { clock.nanoseconds(own.saturating_sub(1)) },
     })
@@ -125,17 +126,24 @@ pub fn sending(socket: BorrowedFd, began: Moment) -> Result<Sending> {
 /// The mode that was set, as far as receiving goes.
 pub fn limit(socket: BorrowedFd) -> Result<Limit> {
     let clock = Clock::get();
-    Ok(Settings::load(socket, clock)?.limit(Side::Receive, clock, || exact::get(cookie(socket)?)))
+    Ok(Settings::load(socket, clock)?.limit(Side::Receive, clock, || exact_limit(socket)))
 }
 
 /// Sets the socket's mode and keeps whether signals interrupt it.
 pub fn set(socket: BorrowedFd, limit: Limit) -> Result<()> {
+    let request = Request { limit, pending: true };
+    let mut entry = None;
     change(socket, |before, cookie, clock| {
+        entry = cookie;
         if let Some(cookie) = cookie {
-            exact::set(cookie, limit);
+            exact::set(cookie, request);
         }
         Some(Settings::new(limit, before.interruptible(), clock))
-    })
+    })?;
+    if let Some(cookie) = entry.filter(|cookie| exact::get(*cookie) == Some(request)) {
+        exact::set(cookie, Request { pending: false, ..request });
+    }
+    Ok(())
 }
 
 /// Whether a signal ends a wait on the socket with `EINTR`.
@@ -149,7 +157,9 @@ pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
         if before.interruptible() == on {
             return None;
         }
-        Some(match before.limit(Side::Receive, clock, || cookie.and_then(exact::get)) {
+        let asked = cookie.and_then(exact::get);
+        Some(match before.limit(Side::Receive, clock, || asked.map(|asked| asked.limit)) {
+            _ if asked.is_some_and(|asked| asked.pending) => Settings::new(asked?.limit, on, clock),
             // Ours already: only the mark changes, so that not even a rebuilt timeout drifts.
             Limit::Nanoseconds(_) if before.has_mark() || before.has_polled_mark() => {
                 Settings { send: if on { before.send + 1 } else { before.send - 1 }, ..before }
@@ -162,11 +172,18 @@ pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
 /// Makes a socket with a timeout a polled one, for calls that cannot be told not to wait. It is in
 /// timeout mode just as well; only waiting costs it more calls, until its mode is next set.
 pub fn poll_from_now_on(socket: BorrowedFd, side: Side) -> Result<()> {
-    change(socket, |before, cookie, clock| match before.limit(side, clock, || cookie.and_then(exact::get)) {
-        Limit::Nanoseconds(nanoseconds) if !before.nonblocking => {
-            Some(Settings::polled(nanoseconds, before.interruptible(), clock))
+    change(socket, |before, cookie, clock| {
+        let asked = cookie.and_then(exact::get);
+        match before.limit(side, clock, || asked.map(|asked| asked.limit)) {
+            // Not what is about to go, but what is about to come.
+            _ if asked.is_some_and(|asked| asked.pending) => {
+                Some(Settings::new(asked?.limit, before.interruptible(), clock))
+            }
+            Limit::Nanoseconds(nanoseconds) if !before.nonblocking => {
+                Some(Settings::polled(nanoseconds, before.interruptible(), clock))
+            }
+            _ => None,
         }
-        _ => None,
     })
 }
 
@@ -185,7 +202,7 @@ fn change(socket: BorrowedFd, decide: impl FnOnce(Settings, Option<u64>, Clock) 
         let newest = cookie.and_then(exact::get);
         if newest != asked {
             asked = newest;
-            wanted = newest.map_or(wanted, |limit| Settings::new(limit, wanted.interruptible(), clock));
+            wanted = newest.map_or(wanted, |asked| Settings::new(asked.limit, wanted.interruptible(), clock));
         }
         if before == wanted {
             break;
@@ -194,6 +211,11 @@ fn change(socket: BorrowedFd, decide: impl FnOnce(Settings, Option<u64>, Clock) 
         before = Settings::read(socket, clock)?;
     }
     Ok(())
+}
+
+/// The limit that was last asked for in this process.
+fn exact_limit(socket: BorrowedFd) -> Option<Limit> {
+    Some(exact::get(cookie(socket)?)?.limit)
 }
 
 /// Takes away the timeouts that a TCP connection inherits from its listener. They are there to be
