@@ -1,0 +1,15 @@
+# Campaigns: suites of tests/suites that are run for longer here than as a part of `make test`.
+#
+#   make test-faults           system calls tampered with
+#   make test-fuzz             random sequences of calls against a model, and the boundary and pure parts fuzzed
+#   make test-memory           valgrind and sanitizers, small stacks, signal handlers, fork and exit
+#   make test-load             many descriptors and threads
+#   make test-seccomp          the system calls that SECURITY.md lists, and kernels that refuse some
+#   make test-architectures    other architectures, musl, and the oldest Rust
+#   make test-mutants          bugs planted, and caught
+
+campaigns := faults fuzz memory load seccomp architectures mutants
+
+.PHONY: $(addprefix test-,$(campaigns))
+$(addprefix test-,$(campaigns)): test-%: all
+	LIBSOCK_LONG=1 LIBSOCK_BUILD=$(build) $(source)/tests/run $*
