@@ -52,9 +52,10 @@ $(build)/sock.o: $(build)/cargo/release/libsock.a $(build)/symbols
 
 comma := ,
 
+# It is never unloaded: a thread may still be busy with a name that nobody waits for any more.
 $(shared): $(build)/sock.o $(source)/libsock.map
 	$(CC) -shared -nostartfiles -o $@ $< -Wl,-soname,$(soname) -Wl,--version-script=$(source)/libsock.map \
-	    -Wl,--as-needed -Wl,--gc-sections -Wl,-z,defs -Wl,-z,relro -Wl,-z,now $(LDFLAGS)
+	    -Wl,--as-needed -Wl,--gc-sections -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -pthread $(LDFLAGS)
 
 $(static): $(build)/sock.o
 	rm -f $@

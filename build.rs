@@ -4,6 +4,8 @@ fn main() {
     println!("cargo::rerun-if-changed=src/api");
     println!("cargo::rerun-if-changed=cbindgen.toml");
     println!("cargo::rerun-if-changed=include/sock.h");
+    // As the Makefile links it.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     #[cfg(feature = "header")]
     header::generate();
 }
@@ -22,7 +24,7 @@ mod header {
         config.header = Some(introduction());
         config.after_includes = Some(macros());
         let mut builder = cbindgen::Builder::new().with_config(config);
-        for group in ["mode", "transfer", "connection", "wait", "about"] {
+        for group in ["mode", "transfer", "connection", "names", "wait", "about"] {
             builder = builder.with_src(root.join(format!("src/api/{group}.rs")));
         }
         let bindings = builder.generate().expect("src/api has C declarations");

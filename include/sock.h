@@ -5,7 +5,8 @@
  * and `errno` is set to the same, so that perror() works; on success `errno` is left alone. Not ready
  * in non-blocking mode is -EAGAIN, a timeout that ran out is -ETIMEDOUT and leaves the socket as good
  * as it was. SIGPIPE is never raised. No function takes a lock or allocates memory: all may be called
- * from any thread, from a signal handler and after fork.
+ * from any thread, from a signal handler and after fork. Only the two that look up names, sock_dial and
+ * sock_listen, are as getaddrinfo(3) is: not for signal handlers.
  *
  * Generated from src/api by build.rs; edit the comments there.
  */
@@ -27,6 +28,31 @@
 #define LIBSOCK_VERSION_MAJOR 0
 #define LIBSOCK_VERSION_MINOR 1
 #define LIBSOCK_VERSION_PATCH 0
+
+/**
+ * There is no such host. These codes are not error numbers: they tell why a lookup failed.
+ */
+#define LIBSOCK_EAI_NONAME 5002
+
+/**
+ * The host cannot be looked up now, but later perhaps: no name server answered, or not in time.
+ */
+#define LIBSOCK_EAI_AGAIN 5003
+
+/**
+ * The host cannot be looked up: a name server refused, or its answer made no sense.
+ */
+#define LIBSOCK_EAI_FAIL 5004
+
+/**
+ * The host exists, but has no address.
+ */
+#define LIBSOCK_EAI_NODATA 5005
+
+/**
+ * There is no such service.
+ */
+#define LIBSOCK_EAI_SERVICE 5008
 
 #ifdef __cplusplus
 extern "C" {
@@ -463,6 +489,91 @@ int sock_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
 int sock_accept(int fd,
                 struct sockaddr *addr,
                 socklen_t *addrlen);
+
+/**
+ * Connects to a service of a host by TCP, within a time that covers all of it: the lookup of the name,
+ * every address, and the handshake.
+ *
+ * All addresses of the host are tried as RFC 8305 (Happy Eyeballs) has it: IPv6 and IPv4 in turn, in
+ * the system's order of preference, each next one when the one before has failed or has had 250 ms,
+ * or less where not all would have their turn in the first half of the time. The first connection
+ * that is made is the result, the other attempts are closed.
+ *
+ * @param host     the name of the host, or an address in numbers: of IPv4, or of IPv6, with its scope
+ *                 where it needs one, such as "fe80::1%eth0"
+ * @param service  a port number from 0 to 65535, or the name of a service, such as "http"
+ * @param seconds  how long it may take, as in `sock_settimeout`: with 0 only a host in numbers can be
+ *                 connected to, and that at once; with `LIBSOCK_FOREVER` it takes as long as it takes
+ *
+ * @return a connected descriptor, close-on-exec, with `seconds` for its timeout, or the negative of
+ * an error number, to which `errno` is set too:
+ *   - `-ETIMEDOUT`            no connection was made in so many seconds, or before the network's own
+ *                             timeout
+ *   - `-EAGAIN`               `seconds` is 0, and no connection could be made at once
+ *   - `-LIBSOCK_EAI_NONAME`   there is no such host, or no host can have that name
+ *   - `-LIBSOCK_EAI_NODATA`   the host has no address
+ *   - `-LIBSOCK_EAI_SERVICE`  there is no such service, or no port of that number
+ *   - `-LIBSOCK_EAI_AGAIN`    name servers fail for the time being
+ *   - `-LIBSOCK_EAI_FAIL`     the lookup failed for another reason
+ *   - `-EINVAL`               `host` or `service` is NULL or empty, or `seconds` is negative or not a
+ *                             number
+ *   - `-EOVERFLOW`            `seconds` is finite, and 2^63 nanoseconds or more
+ *   - when every address failed, the most telling error of them: `-EMFILE`, `-ENFILE`, `-ENOBUFS` or
+ *     `-ENOMEM` before `-ECONNREFUSED`, then `-ECONNRESET`, `-EACCES` or `-EPERM`, `-ETIMEDOUT`,
+ *     `-EHOSTUNREACH`, and after these any other of socket(2) and connect(2), among them
+ *     `-ENETUNREACH`, `-EADDRNOTAVAIL` and `-EAFNOSUPPORT`; of equals the first
+ *
+ * A signal that is handled meanwhile changes nothing. A name is looked up with getaddrinfo(3), and
+ * when `seconds` are finite in a thread, which has all signals blocked, and which, when time runs out,
+ * is left to itself until the resolver gives up.
+ *
+ * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
+ * several threads: the resolver allocates memory and takes locks.
+ *
+ * # Safety
+ *
+ * `host` and `service` are NULL or end with a NUL.
+ */
+int sock_dial(const char *host,
+              const char *service,
+              double seconds);
+
+/**
+ * Listens for connections to a service by TCP.
+ *
+ * The address may be used again at once when a listener is gone, as if by `SO_REUSEADDR`.
+ *
+ * @param host     the name or the address of this machine on which to listen, or NULL for all
+ *                 addresses, of IPv6 and of IPv4 by the one descriptor. With a name it is the first of
+ *                 its addresses that can be listened on; "::" is all addresses of IPv6 alone
+ * @param service  a port number, or the name of a service; "0" for a port that is free, which
+ *                 getsockname(2) tells
+ * @param backlog  how many connections may wait to be accepted; 0 or less for the system's default,
+ *                 net.core.somaxconn, which is the most as well
+ *
+ * @return a listening descriptor, close-on-exec and in blocking mode, or the negative of an error
+ * number, to which `errno` is set too:
+ *   - `-EADDRINUSE`      another socket listens there
+ *   - `-EACCES`          the port is for privileged users
+ *   - `-EADDRNOTAVAIL`   the address is not this machine's
+ *   - `-EINVAL`          `host` is empty, or `service` is NULL or empty
+ *   - `-LIBSOCK_EAI_NONAME`, `-LIBSOCK_EAI_NODATA`, `-LIBSOCK_EAI_SERVICE`, `-LIBSOCK_EAI_AGAIN`,
+ *     `-LIBSOCK_EAI_FAIL`  the lookup failed, as in `sock_dial`
+ *   - any other error of socket(2), bind(2) and listen(2), among them `-EAFNOSUPPORT`, `-EMFILE`,
+ *     `-ENFILE`, `-ENOBUFS` and `-ENOMEM`
+ *
+ * A name is looked up with getaddrinfo(3) for as long as it takes; a number takes no time.
+ *
+ * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
+ * several threads: the resolver allocates memory and takes locks.
+ *
+ * # Safety
+ *
+ * `host` and `service` are NULL or end with a NUL.
+ */
+int sock_listen(const char *host,
+                const char *service,
+                int backlog);
 
 /**
  * Waits until a socket is ready, whatever its mode.

@@ -1,8 +1,9 @@
 //! The boundary to C: one intake and one exit, and nothing clever between.
 
+use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 
-use libc::{c_int, c_void, size_t, ssize_t};
+use libc::{c_char, c_int, c_void, size_t, ssize_t};
 
 use crate::errno::{Errno, Result};
 
@@ -47,6 +48,19 @@ pub unsafe fn address_out(addr: *const libc::sockaddr, addrlen: *const libc::soc
         return Err(Errno::INVAL);
     }
     Ok(())
+}
+
+/// Intake of a string, which must not be NULL.
+///
+/// # Safety
+///
+/// `text` must be NULL or end with a NUL, and stay as it is for the call.
+pub unsafe fn text<'text>(text: *const c_char) -> Result<&'text CStr> {
+    if text.is_null() {
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: not NULL, and the caller promises the rest.
+    Ok(unsafe { CStr::from_ptr(text) })
 }
 
 /// The C types that results are returned in.

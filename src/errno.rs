@@ -2,7 +2,9 @@
 
 use libc::c_int;
 
-/// A positive `errno` value.
+use crate::api;
+
+/// A positive `errno` value, or a `LIBSOCK_EAI_` code.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Errno(pub c_int);
 
@@ -10,14 +12,25 @@ pub struct Errno(pub c_int);
 pub type Result<T> = core::result::Result<T, Errno>;
 
 impl Errno {
+    pub const ADDRNOTAVAIL: Errno = Errno(libc::EADDRNOTAVAIL);
+    pub const AFNOSUPPORT: Errno = Errno(libc::EAFNOSUPPORT);
     pub const AGAIN: Errno = Errno(libc::EAGAIN);
     pub const BADF: Errno = Errno(libc::EBADF);
+    pub const CONNREFUSED: Errno = Errno(libc::ECONNREFUSED);
     pub const FAULT: Errno = Errno(libc::EFAULT);
+    pub const INPROGRESS: Errno = Errno(libc::EINPROGRESS);
     pub const INTR: Errno = Errno(libc::EINTR);
     pub const INVAL: Errno = Errno(libc::EINVAL);
+    pub const NOMEM: Errno = Errno(libc::ENOMEM);
     pub const OVERFLOW: Errno = Errno(libc::EOVERFLOW);
     pub const PIPE: Errno = Errno(libc::EPIPE);
     pub const TIMEDOUT: Errno = Errno(libc::ETIMEDOUT);
+    /// Why a lookup failed.
+    pub const NONAME: Errno = Errno(api::LIBSOCK_EAI_NONAME);
+    pub const TRY_LATER: Errno = Errno(api::LIBSOCK_EAI_AGAIN);
+    pub const FAIL: Errno = Errno(api::LIBSOCK_EAI_FAIL);
+    pub const NODATA: Errno = Errno(api::LIBSOCK_EAI_NODATA);
+    pub const SERVICE: Errno = Errno(api::LIBSOCK_EAI_SERVICE);
     /// Never seen by a caller: an attempt used up something that was not its result, such as a
     /// connection that died in the listener's queue, and asks for another turn.
     pub const RESTART: Errno = Errno(libc::ERESTART);

@@ -7,7 +7,7 @@
 //!   C caller
 //!      |
 //!   api/            the exported functions, grouped as the manual groups them
-//!      |              mode  transfer  connection  wait  about
+//!      |              mode  transfer  connection  names  wait  about
 //!   boundary        one intake (int, pointer, length) and one exit (Result to code and errno)
 //!      |
 //!   operation       the one slow path: whose turn is it, how long is left, wait, try again
@@ -16,17 +16,24 @@
 //!   time       options    sys, options: the system calls
 //! ```
 //!
+//! Beside it stand the two functions by name, which make sockets: `lookup` finds the addresses, in a
+//! `thread` if there is a deadline, `dial` connects to one of them, `listen` listens.
+//!
 //! An operation is one system call when it succeeds. Only when that call says "not now" does the
 //! library ask which mode the socket is in, and only then does it read more of this crate than
 //! `api`, `boundary` and a clock.
 
 mod api;
 mod boundary;
+mod dial;
 mod errno;
+mod listen;
+mod lookup;
 mod mode;
 mod operation;
 mod options;
 mod sys;
+mod thread;
 mod time;
 
 pub use api::*;

@@ -1,10 +1,10 @@
-//! What the kernel tells of a socket, by way of socket2.
+//! What the kernel tells of a socket and is told, by way of socket2.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use socket2::{Domain, SockRef, Type};
 
-use crate::errno::Result;
+use crate::errno::{Errno, Result};
 
 /// `O_NONBLOCK`.
 pub fn is_nonblocking(socket: BorrowedFd) -> Result<bool> {
@@ -24,6 +24,27 @@ pub fn is_unix(socket: BorrowedFd) -> Result<bool> {
 /// The socket's identity, which no other socket ever gets; none on kernels before 4.12.
 pub fn cookie(socket: BorrowedFd) -> Option<u64> {
     configure(&socket).cookie().ok()
+}
+
+/// The error that is pending on the socket, which takes it away.
+pub fn take_error(socket: BorrowedFd) -> Result<Option<Errno>> {
+    Ok(configure(&socket).take_error()?.map(Errno::from))
+}
+
+/// Whether both ends of a connection are one.
+pub fn is_connected_to_itself(socket: BorrowedFd) -> Result<bool> {
+    let socket = configure(&socket);
+    Ok(socket.local_addr()? == socket.peer_addr()?)
+}
+
+/// Lets the socket be bound to an address on which connections of a former listener linger.
+pub fn reuse_address(socket: BorrowedFd) -> Result<()> {
+    Ok(configure(&socket).set_reuse_address(true)?)
+}
+
+/// Whether a socket of IPv6 is for that alone, or for IPv4 as well.
+pub fn set_only_v6(socket: BorrowedFd, on: bool) -> Result<()> {
+    Ok(configure(&socket).set_only_v6(on)?)
 }
 
 /// socket2's view of a socket.

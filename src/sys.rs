@@ -1,10 +1,10 @@
-//! The system calls that move data or wait, each as a `Result`.
+//! The system calls, each as a `Result`; those that set and read options are in `options`.
 //!
 //! They take raw pointers, not slices: the memory is the caller's, may be uninitialised or shared,
 //! and is only ever handed on to the kernel.
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use libc::{c_int, c_short, c_void, msghdr, sockaddr, socklen_t};
 
@@ -88,14 +88,54 @@ pub fn set_timeval(socket: BorrowedFd, option: c_int, value: libc::timeval) -> R
     syscall!(setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const value).cast(), len)).map(drop)
 }
 
-/// One `ppoll` of one socket for at most `timeout` (forever without one): the events that are
-/// ready, or 0 when time ran out. Without a socket it only sleeps.
-pub fn poll(socket: Option<BorrowedFd>, events: c_short, timeout: Option<libc::timespec>) -> Result<c_short> {
-    let mut entry = libc::pollfd { fd: socket.map_or(-1, |socket| socket.as_raw_fd()), events, revents: 0 };
-    let timeout = timeout.as_ref().map_or(std::ptr::null(), |timeout| &raw const *timeout);
-    syscall!(ppoll(&raw mut entry, 1, timeout, std::ptr::null()))?;
+/// Makes a socket, close-on-exec.
+pub fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Result<OwnedFd> {
+    owned(syscall!(socket(domain, kind | libc::SOCK_CLOEXEC, protocol))?)
+}
+
+pub fn bind(socket: BorrowedFd, addr: *const sockaddr, addrlen: socklen_t) -> Result<()> {
+    syscall!(bind(socket.as_raw_fd(), addr, addrlen)).map(drop)
+}
+
+pub fn listen(socket: BorrowedFd, backlog: c_int) -> Result<()> {
+    syscall!(listen(socket.as_raw_fd(), backlog)).map(drop)
+}
+
+/// A descriptor to be signalled by one thread and polled by another, close-on-exec.
+pub fn eventfd() -> Result<OwnedFd> {
+    owned(syscall!(eventfd(0, libc::EFD_CLOEXEC))?)
+}
+
+/// Makes an eventfd readable.
+pub fn signal(eventfd: BorrowedFd) -> Result<()> {
+    let one = 1_u64;
+    syscall!(write(eventfd.as_raw_fd(), (&raw const one).cast(), size_of_val(&one))).map(drop)
+}
+
+/// Takes a descriptor that a system call has made.
+fn owned(fd: c_int) -> Result<OwnedFd> {
+    if fd < 0 {
+        return Err(Errno::BADF);
+    }
+    // SAFETY: it is new, and so nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// One `ppoll` of one descriptor for at most `timeout` (forever without one): the events that are
+/// ready, or 0 when time ran out. Without a descriptor it only sleeps.
+pub fn poll(fd: Option<BorrowedFd>, events: c_short, timeout: Option<libc::timespec>) -> Result<c_short> {
+    let mut entry = [libc::pollfd { fd: fd.map_or(-1, |fd| fd.as_raw_fd()), events, revents: 0 }];
+    poll_all(&mut entry, timeout)?;
+    let [entry] = entry;
     if entry.revents & libc::POLLNVAL != 0 {
         return Err(Errno::BADF);
     }
     Ok(entry.revents)
+}
+
+/// One `ppoll` of several descriptors, as [`poll`]: how many are ready.
+pub fn poll_all(entries: &mut [libc::pollfd], timeout: Option<libc::timespec>) -> Result<usize> {
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), |timeout| &raw const *timeout);
+    let (first, len) = (entries.as_mut_ptr(), entries.len() as libc::nfds_t);
+    syscall!(ppoll(first, len, timeout, std::ptr::null())).map(|ready| ready as usize)
 }

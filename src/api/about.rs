@@ -2,6 +2,8 @@
 
 use libc::{c_char, c_int};
 
+use super::names::{LIBSOCK_EAI_AGAIN, LIBSOCK_EAI_FAIL, LIBSOCK_EAI_NODATA, LIBSOCK_EAI_NONAME, LIBSOCK_EAI_SERVICE};
+
 /// Puts a code into words.
 ///
 /// @param code  what a function returned, or an error number: either sign will do
@@ -145,6 +147,11 @@ pub extern "C" fn sock_strerror(code: c_int) -> *const c_char {
         libc::EDEADLK => c"Resource deadlock avoided",
         libc::EOPNOTSUPP => c"Operation not supported",
         libc::EHWPOISON => c"Memory page has hardware error",
+        LIBSOCK_EAI_NONAME => c"No such host",
+        LIBSOCK_EAI_AGAIN => c"Host lookup fails for the time being",
+        LIBSOCK_EAI_FAIL => c"Host lookup failed",
+        LIBSOCK_EAI_NODATA => c"Host has no address",
+        LIBSOCK_EAI_SERVICE => c"No such service",
         _ => c"Unknown error",
     };
     message.as_ptr()

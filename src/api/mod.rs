@@ -3,11 +3,13 @@
 mod about;
 mod connection;
 mod mode;
+mod names;
 mod transfer;
 mod wait;
 
 pub use about::*;
 pub use connection::*;
 pub use mode::*;
+pub use names::*;
 pub use transfer::*;
 pub use wait::*;

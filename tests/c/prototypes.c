@@ -8,6 +8,7 @@
 #include <sock.h>
 
 double forever = LIBSOCK_FOREVER;
+int lookup[] = {LIBSOCK_EAI_NONAME, LIBSOCK_EAI_AGAIN, LIBSOCK_EAI_FAIL, LIBSOCK_EAI_NODATA, LIBSOCK_EAI_SERVICE};
 
 int (*setblocking)(int, int) = sock_setblocking;
 int (*getblocking)(int) = sock_getblocking;
@@ -25,6 +26,8 @@ int (*sendall)(int, const void *, size_t, int, size_t *) = sock_sendall;
 int (*recvall)(int, void *, size_t, int, size_t *) = sock_recvall;
 int (*connect_)(int, const struct sockaddr *, socklen_t) = sock_connect;
 int (*accept_)(int, struct sockaddr *, socklen_t *) = sock_accept;
+int (*dial)(const char *, const char *, double) = sock_dial;
+int (*listen_)(const char *, const char *, int) = sock_listen;
 int (*wait_)(int, int, double) = sock_wait;
 const char *(*strerror_)(int) = sock_strerror;
 const char *(*version)(void) = sock_version;
