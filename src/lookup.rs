@@ -43,7 +43,8 @@ impl Drop for Addresses {
 
 /// The addresses to connect to, by `deadline`, which is that of `limit`.
 pub fn peers(host: &CStr, service: &CStr, limit: Limit, deadline: Option<u64>) -> Result<Addresses> {
-    check(host, service)?;
+    check_host(host)?;
+    check_service(service)?;
     match resolve(Some(host), service, libc::AI_NUMERICHOST) {
         Err(Errno::NONAME) if !host.to_bytes().iter().any(|byte| b":%".contains(byte)) => {}
         result => return result,
@@ -57,31 +58,35 @@ pub fn peers(host: &CStr, service: &CStr, limit: Limit, deadline: Option<u64>) -
 
 /// The addresses to listen on, for as long as it takes; without a host all of the machine's.
 pub fn own(host: Option<&CStr>, service: &CStr) -> Result<Addresses> {
-    check(host.unwrap_or(c"all"), service)?;
+    host.map_or(Ok(()), check_host)?;
+    check_service(service)?;
     resolve(host, service, libc::AI_PASSIVE)
 }
 
-/// Refuses what no host or service is called, but what resolvers ask the network about, or take for
-/// something else: most read " 80", "+80" and "65616" as 80.
-fn check(host: &CStr, service: &CStr) -> Result<()> {
-    let (host, service) = (host.to_bytes(), service.to_bytes());
-    if host.is_empty() || service.is_empty() {
-        return Err(Errno::INVAL);
+// Resolvers ask the network about names that no host can have, and take " 80", "+80" and "65616" for 80.
+
+fn check_host(host: &CStr) -> Result<()> {
+    match host.to_bytes() {
+        [] => Err(Errno::INVAL),
+        name if name.len() >= HOST || !is_word(name) => Err(Errno::NONAME),
+        _ => Ok(()),
     }
-    if host.len() >= HOST || !is_word(host) {
-        return Err(Errno::NONAME);
-    }
-    let is_port = match service.iter().try_fold(0_u32, |port, byte| match byte {
-        b'0'..=b'9' => Some(port.saturating_mul(10).saturating_add(u32::from(byte - b'0'))),
-        _ => None,
-    }) {
-        Some(port) => port <= u32::from(u16::MAX),
-        None => is_word(service) && service.iter().any(u8::is_ascii_alphabetic),
+}
+
+fn check_service(service: &CStr) -> Result<()> {
+    let service = service.to_bytes();
+    let is_valid = if service.iter().all(u8::is_ascii_digit) {
+        let port =
+            service.iter().fold(0_u32, |port, digit| port.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
+        port <= u32::from(u16::MAX)
+    } else {
+        is_word(service) && service.iter().any(u8::is_ascii_alphabetic)
     };
-    if service.len() >= SERVICE || !is_port {
-        return Err(Errno::SERVICE);
+    match service {
+        [] => Err(Errno::INVAL),
+        name if name.len() >= SERVICE || !is_valid => Err(Errno::SERVICE),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn is_word(text: &[u8]) -> bool {
