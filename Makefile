@@ -22,6 +22,7 @@ version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' $(source)/Cargo.toml)
 soname := libsock.so.$(firstword $(subst ., ,$(version)))
 shared := $(build)/libsock.so.$(version)
 static := $(build)/libsock.a
+rust := $(build)/cargo/$(addsuffix /,$(CARGO_BUILD_TARGET))release/libsock.a
 examples := $(patsubst $(source)/examples-c/%.c,$(build)/examples-c/%,$(wildcard $(source)/examples-c/*.c))
 
 .DELETE_ON_ERROR:
@@ -35,20 +36,22 @@ lib: $(shared) $(static) $(build)/libsock.so
 # Cargo is always asked: the sources of the library are its to follow. It finds a vendored tree's
 # configuration only from within.
 .PHONY: FORCE
-$(build)/cargo/release/libsock.a: FORCE
+$(rust): FORCE
 	cd $(source) && $(CARGO) rustc --target-dir $(build)/cargo --release --lib --crate-type staticlib $(CARGOFLAGS)
 
 $(build)/symbols: $(source)/libsock.map | $(build)
 	sed -n 's/^ *\(sock_[a-z]*\);/\1/p' $< > $@
 
 # Of Rust's static library, with all of std in it, one object is left that holds what the exported
-# functions reach, and exports them alone. std's start-up code, which keeps the program's arguments,
-# goes too. Both libraries are made of it.
-$(build)/sock.o: $(build)/cargo/release/libsock.a $(build)/symbols
-	$(CC) -r -nostdlib -o $(build)/reached.o $(addprefix -Wl$(comma)-u$(comma),$(shell cat $(build)/symbols)) $< \
-	    -Wl,--gc-sections -Wl,--strip-debug
+# functions reach, and exports them alone. ARM's tables for unwinding, which reach all of std, go
+# before; std's start-up code, which keeps the program's arguments, and bitcode, on which another
+# version of LLVM may choke, after. Both libraries are made of it.
+$(build)/sock.o: $(rust) $(build)/symbols
+	$(OBJCOPY) --remove-section='.ARM.ex*' --remove-section='.rel.ARM.ex*' $< $(build)/rust.a
+	$(CC) -r -nostdlib -o $(build)/reached.o $(addprefix -Wl$(comma)-u$(comma),$(shell cat $(build)/symbols)) \
+	    $(build)/rust.a -Wl,--gc-sections -Wl,--strip-debug
 	$(OBJCOPY) --keep-global-symbols=$(build)/symbols --strip-unneeded --remove-section='.init_array*' \
-	    --remove-section='.rela.init_array*' $(build)/reached.o $@
+	    --remove-section='.rel*.init_array*' --remove-section='.llvm*' $(build)/reached.o $@
 
 comma := ,
 

@@ -80,8 +80,6 @@ impl Code for c_int {
     }
 }
 
-// On 32-bit targets `ssize_t` and `c_int` are one type in Rust's eyes too.
-#[cfg(not(target_pointer_width = "32"))]
 impl Code for ssize_t {
     fn success(value: usize) -> ssize_t {
         value as ssize_t

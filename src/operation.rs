@@ -162,7 +162,11 @@ impl<'fd> Operation<'fd> {
         // One may be another thread that was quicker.
         if false_alarms > 1 {
             let left = deadline.saturating_sub(time::now());
-            sys::poll(None, 0, Some(time::span(left.min(NAP))))?;
+            let nap = sys::poll(None, 0, Some(time::span(left.min(NAP))));
+            // Napping anew, signals that come faster than naps end would keep it from trying again.
+            if nap == Err(Errno::INTR) && self.mode.is_some_and(|mode| mode.interruptible) {
+                return nap.map(drop);
+            }
         }
         let events = match self.side {
             Side::Receive => libc::POLLIN,

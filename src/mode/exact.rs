@@ -31,24 +31,44 @@ pub fn get(cookie: u64) -> Option<Request> {
     Some(Request { limit, pending: word & PENDING != 0 })
 }
 
-pub fn set(cookie: u64, request: Request) {
-    let word = match request.limit {
+/// Notes a request that is about to be put in place.
+pub fn begin(cookie: u64, limit: Limit) {
+    table::set(cookie, word(limit) | PENDING);
+}
+
+/// Notes that it is in place, unless there is another by now.
+pub fn end(cookie: u64, limit: Limit) {
+    table::replace(cookie, word(limit) | PENDING, word(limit));
+}
+
+/// Notes that it could not be put in place, and that the mode is another, unless there is another by now.
+pub fn take_back(cookie: u64, limit: Limit, mode: Limit) {
+    if get(cookie) == Some(Request { limit, pending: true }) {
+        table::set(cookie, word(mode));
+    }
+}
+
+fn word(limit: Limit) -> u64 {
+    match limit {
         Limit::Nothing => 0,
         Limit::Nanoseconds(nanoseconds) => nanoseconds,
         Limit::Forever => FOREVER,
-    };
-    table::set(cookie, if request.pending { word | PENDING } else { word });
+    }
 }
 
 #[cfg(target_has_atomic = "64")]
 mod table {
     use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
+    use super::super::ROUNDS;
+    use super::PENDING;
+
     /// Cookies are handed out in sequences, so that sockets seldom clash while they are fewer than this.
     const ENTRIES: usize = 1 << 14;
 
     /// Two words that cannot be written at once. The second is the cookie disguised by the first,
-    /// so that halves of two entries do not make one that is believed.
+    /// so that halves of two entries do not make one that is believed. Whether the request is pending
+    /// does not count there, and so can change at once.
     struct Entry {
         limit: AtomicU64,
         disguised: AtomicU64,
@@ -59,7 +79,7 @@ mod table {
 
     /// An odd multiplier is one-to-one, and this one (2^64 over the golden ratio) scatters well.
     fn disguise(cookie: u64, limit: u64) -> u64 {
-        cookie ^ limit.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        cookie ^ (limit & !PENDING).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
     fn entry(cookie: u64) -> &'static Entry {
@@ -74,8 +94,21 @@ mod table {
 
     pub fn set(cookie: u64, limit: u64) {
         let entry = entry(cookie);
-        entry.limit.store(limit, SeqCst);
-        entry.disguised.store(disguise(cookie, limit), SeqCst);
+        // Another may be written between these two, in a signal handler for one. Who comes last mends it.
+        for _ in 0..ROUNDS {
+            entry.limit.store(limit, SeqCst);
+            entry.disguised.store(disguise(cookie, limit), SeqCst);
+            if entry.limit.load(SeqCst) == limit {
+                break;
+            }
+        }
+    }
+
+    /// Only where the limit is the same but for [`PENDING`].
+    pub fn replace(cookie: u64, before: u64, after: u64) {
+        if get(cookie) == Some(before) {
+            let _ = entry(cookie).limit.compare_exchange(before, after, SeqCst, SeqCst);
+        }
     }
 }
 
@@ -87,24 +120,37 @@ mod table {
     }
 
     pub fn set(_cookie: u64, _limit: u64) {}
+
+    pub fn replace(_cookie: u64, _before: u64, _after: u64) {}
 }
 
 #[cfg(all(test, target_has_atomic = "64"))]
 mod tests {
-    use super::{Request, get, set};
+    use super::{Request, begin, end, get, take_back};
     use crate::time::Limit::{Forever, Nanoseconds, Nothing};
 
     #[test]
     fn an_entry_is_found_by_its_own_cookie_alone() {
-        for (limit, pending) in [(Nanoseconds(100), false), (Nothing, true), (Forever, false), (Forever, true)] {
-            let request = Request { limit, pending };
-            set(5, request);
-            assert!(get(5) == Some(request));
+        for limit in [Nanoseconds(100), Nothing, Forever] {
+            begin(5, limit);
+            assert!(get(5) == Some(Request { limit, pending: true }));
+            end(5, limit);
+            assert!(get(5) == Some(Request { limit, pending: false }));
             assert!(get(5 + (1 << 14)).is_none());
         }
-        let request = Request { limit: Nanoseconds(200), pending: false };
-        set(5 + (1 << 14), request);
+        begin(5 + (1 << 14), Nanoseconds(200));
         assert!(get(5).is_none());
-        assert!(get(5 + (1 << 14)) == Some(request));
+        assert!(get(5 + (1 << 14)) == Some(Request { limit: Nanoseconds(200), pending: true }));
+    }
+
+    #[test]
+    fn what_was_overtaken_neither_ends_nor_takes_back() {
+        begin(6, Nanoseconds(100));
+        begin(6, Forever);
+        end(6, Nanoseconds(100));
+        take_back(6, Nanoseconds(100), Nothing);
+        assert!(get(6) == Some(Request { limit: Forever, pending: true }));
+        take_back(6, Forever, Nothing);
+        assert!(get(6) == Some(Request { limit: Nothing, pending: false }));
     }
 }

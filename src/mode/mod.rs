@@ -131,19 +131,7 @@ pub fn limit(socket: BorrowedFd) -> Result<Limit> {
 
 /// Sets the socket's mode and keeps whether signals interrupt it.
 pub fn set(socket: BorrowedFd, limit: Limit) -> Result<()> {
-    let request = Request { limit, pending: true };
-    let mut entry = None;
-    change(socket, |before, cookie, clock| {
-        entry = cookie;
-        if let Some(cookie) = cookie {
-            exact::set(cookie, request);
-        }
-        Some(Settings::new(limit, before.interruptible(), clock))
-    })?;
-    if let Some(cookie) = entry.filter(|cookie| exact::get(*cookie) == Some(request)) {
-        exact::set(cookie, Request { pending: false, ..request });
-    }
-    Ok(())
+    change(socket, Some(limit), &|before, _, clock| Settings::new(limit, before.interruptible(), clock))
 }
 
 /// Whether a signal ends a wait on the socket with `EINTR`.
@@ -153,62 +141,91 @@ pub fn is_interruptible(socket: BorrowedFd) -> Result<bool> {
 
 /// Sets whether signals interrupt the socket and keeps its mode.
 pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
-    change(socket, |before, cookie, clock| {
-        if before.interruptible() == on {
-            return None;
+    change(socket, None, &|before, asked, clock| match before {
+        _ if before.interruptible() == on => before,
+        // Ours already: only the mark changes, so that not even a rebuilt timeout drifts.
+        _ if before.has_timeout(clock) => {
+            Settings { send: if on { before.send + 1 } else { before.send - 1 }, ..before }
         }
-        let asked = cookie.and_then(exact::get);
-        Some(match before.limit(Side::Receive, clock, || asked.map(|asked| asked.limit)) {
-            _ if asked.is_some_and(|asked| asked.pending) => Settings::new(asked?.limit, on, clock),
-            // Ours already: only the mark changes, so that not even a rebuilt timeout drifts.
-            Limit::Nanoseconds(_) if before.has_mark() || before.has_polled_mark() => {
-                Settings { send: if on { before.send + 1 } else { before.send - 1 }, ..before }
-            }
-            limit => Settings::new(limit, on, clock),
-        })
+        _ => Settings::new(before.limit(Side::Receive, clock, || asked), on, clock),
     })
 }
 
 /// Makes a socket with a timeout a polled one, for calls that cannot be told not to wait. It is in
 /// timeout mode just as well; only waiting costs it more calls, until its mode is next set.
 pub fn poll_from_now_on(socket: BorrowedFd, side: Side) -> Result<()> {
-    change(socket, |before, cookie, clock| {
-        let asked = cookie.and_then(exact::get);
-        match before.limit(side, clock, || asked.map(|asked| asked.limit)) {
-            // Not what is about to go, but what is about to come.
-            _ if asked.is_some_and(|asked| asked.pending) => {
-                Some(Settings::new(asked?.limit, before.interruptible(), clock))
-            }
-            Limit::Nanoseconds(nanoseconds) if !before.nonblocking => {
-                Some(Settings::polled(nanoseconds, before.interruptible(), clock))
-            }
-            _ => None,
+    change(socket, None, &|before, asked, clock| match before.limit(side, clock, || asked) {
+        Limit::Nanoseconds(nanoseconds) if !before.nonblocking => {
+            Settings::polled(nanoseconds, before.interruptible(), clock)
         }
+        _ => before,
     })
 }
 
-/// Changes the settings to what `decide` makes of those before, unless that is `None`.
-///
-/// Threads may do this at once, and each sets three things. So each looks whether all three are in
-/// place, and whether another mode has been asked for since, which it then helps to put in place.
-fn change(socket: BorrowedFd, decide: impl FnOnce(Settings, Option<u64>, Clock) -> Option<Settings>) -> Result<()> {
+/// Changes the settings to what `decide` makes of those before and of the limit in the table. When a
+/// mode is set, and not only changed in kind, it is `new`.
+fn change(
+    socket: BorrowedFd,
+    new: Option<Limit>,
+    decide: &dyn Fn(Settings, Option<Limit>, Clock) -> Settings,
+) -> Result<()> {
     let clock = Clock::get();
     let cookie = cookie(socket);
-    let mut asked = cookie.and_then(exact::get);
-    let mut before = Settings::load(socket, clock)?;
+    let request = || cookie.and_then(exact::get);
+    let known = request();
+    let original = Settings::load(socket, clock)?;
     let _change = Change::begin();
-    let Some(mut wanted) = decide(before, cookie, clock) else { return Ok(()) };
+    let (before, asked) = match request() {
+        // Not what is about to go, but what is about to come.
+        Some(asked) if asked.pending => {
+            (Settings::new(asked.limit, original.interruptible(), clock), Some(asked.limit))
+        }
+        asked => (original, asked.map(|asked| asked.limit)),
+    };
+    let entry = cookie.zip(new);
+    if let Some((cookie, limit)) = entry {
+        exact::begin(cookie, limit);
+    }
+    let changed = put_in_place(socket, original, decide(before, asked, clock), known, &request, clock);
+    if let Some((cookie, limit)) = entry {
+        match changed {
+            Ok(()) => exact::end(cookie, limit),
+            Err(_) => exact::take_back(cookie, limit, before.limit(Side::Receive, clock, || asked)),
+        }
+    }
+    changed
+}
+
+/// Puts settings in place of others.
+///
+/// Threads may do this at once, and each sets three things. So each looks whether all three are in
+/// place, and whether another mode than the `known` has been requested since, which it then helps to
+/// put in place.
+fn put_in_place(
+    socket: BorrowedFd,
+    original: Settings,
+    mut wanted: Settings,
+    mut known: Option<Request>,
+    request: &dyn Fn() -> Option<Request>,
+    clock: Clock,
+) -> Result<()> {
+    let mut before = original;
     for _ in 0..ROUNDS {
-        let newest = cookie.and_then(exact::get);
-        if newest != asked {
-            asked = newest;
+        let newest = request();
+        if newest != known {
+            known = newest;
             wanted = newest.map_or(wanted, |asked| Settings::new(asked.limit, wanted.interruptible(), clock));
         }
         if before == wanted {
             break;
         }
-        wanted.store(socket, before, clock)?;
-        before = Settings::read(socket, clock)?;
+        let stored = wanted.store(socket, before, clock).and_then(|()| Settings::read(socket, clock));
+        before = stored.inspect_err(|_| {
+            // Only a policy refuses such calls, and it may refuse some. The others are taken back.
+            if let Ok(halfway) = Settings::read(socket, clock) {
+                let _ = original.store(socket, halfway, clock);
+            }
+        })?;
     }
     Ok(())
 }

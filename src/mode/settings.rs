@@ -112,12 +112,17 @@ impl Settings {
         self.nonblocking && self.has_polled_mark()
     }
 
-    pub fn has_polled_mark(self) -> bool {
+    fn has_polled_mark(self) -> bool {
         matches!(self.mark().wrapping_sub(POLLED), 1 | 2)
     }
 
-    pub fn has_mark(self) -> bool {
+    fn has_mark(self) -> bool {
         matches!(self.mark(), 1 | 2)
+    }
+
+    /// A timeout of this library's.
+    pub fn has_timeout(self, clock: Clock) -> bool {
+        (self.has_mark() || self.has_polled_mark()) && self.receive < clock.endless()
     }
 
     pub fn interruptible(self) -> bool {
@@ -155,15 +160,16 @@ impl Settings {
     }
 
     /// Whether `side` is as this library sets it for that timeout. The other side may be about to
-    /// change.
+    /// change, and then there is no mark that tells a share from a whole timeout.
     fn agrees_with(self, nanoseconds: u64, side: Side, clock: Clock) -> bool {
         let (share, whole) = (clock.share(nanoseconds), clock.whole(nanoseconds));
-        match side {
-            Side::Receive => self.receive == share || self.receive == whole,
-            Side::Send => {
-                matches!(self.send.wrapping_sub(share), 1 | 2)
-                    || matches!(self.send.wrapping_sub(whole + POLLED), 1 | 2)
-            }
-        }
+        let (as_share, as_whole) = match side {
+            Side::Receive => (self.receive == share, self.receive == whole),
+            Side::Send => (
+                matches!(self.send.wrapping_sub(share), 1 | 2),
+                matches!(self.send.wrapping_sub(whole + POLLED), 1 | 2),
+            ),
+        };
+        (as_share && !self.has_polled_mark()) || (as_whole && !self.has_mark())
     }
 }
