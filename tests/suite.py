@@ -1,6 +1,7 @@
 """What the suites in Python share: how a test is run, reported and skipped, and how commands are."""
 
 import os
+import re
 import shutil
 import subprocess
 import traceback
@@ -16,7 +17,9 @@ class Skip(Exception):
 
 
 def test(name, body, *arguments):
-    """Runs a test: it passes unless it raises something, and may return what it found."""
+    """Runs a test: it passes unless it raises something, and may return what it found. LIBSOCK_ONLY is a pattern for names."""
+    if not re.search(os.environ.get("LIBSOCK_ONLY", ""), name):
+        return
     try:
         found = body(*arguments)
         print(f"ok {name}" + (f": {found}" if found else ""), flush=True)
