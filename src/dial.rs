@@ -134,7 +134,7 @@ impl Attempts {
 
     /// Whether any has ended by then.
     fn wait(&mut self, until: Option<u64>) -> Result<bool> {
-        match sys::poll_all(self.under_way(), until.map(time::until)) {
+        match sys::poll_all(self.under_way(), until.map(time::until).transpose()?) {
             Err(Errno::INTR) => Ok(false),
             ended => Ok(ended? > 0),
         }

@@ -99,11 +99,12 @@ impl<'fd> Operation<'fd> {
     ) -> Result<usize> {
         let mut mode = match self.mode {
             Some(mode) => mode,
-            None => self.look_up_mode((first == WAIT && error.is_not_ready()).then(|| (self.began, self.elapsed())))?,
+            None if first == WAIT && error.is_not_ready() => self.look_up_mode(Some((self.began, self.elapsed()?)))?,
+            None => self.look_up_mode(None)?,
         };
         if self.previous == Step::CutShort
             && error.is_not_ready()
-            && self.elapsed() < mode.kernel_waits
+            && self.elapsed()? < mode.kernel_waits
             && (self.side == Side::Send || options::is_stream(self.socket)?)
         {
             // There was no more, yet the kernel did not wait for it: a signal had come.
@@ -150,8 +151,8 @@ impl<'fd> Operation<'fd> {
         Ok(mode)
     }
 
-    fn elapsed(&self) -> u64 {
-        time::now() - self.start
+    fn elapsed(&self) -> Result<u64> {
+        Ok(time::clock()? - self.start)
     }
 
     /// Waits until the socket is ready, after so many times that it was called so and was not.
@@ -180,7 +181,7 @@ impl<'fd> Operation<'fd> {
 /// A deadline that has passed still looks once.
 pub fn poll_until(socket: BorrowedFd, events: c_short, deadline: Option<u64>) -> Result<c_short> {
     loop {
-        let ready = sys::poll(Some(socket), events, deadline.map(time::until))?;
+        let ready = sys::poll(Some(socket), events, deadline.map(time::until).transpose()?)?;
         if ready != 0 {
             return Ok(ready);
         }

@@ -7,13 +7,22 @@ use crate::errno::{Errno, Result};
 /// The longest finite timeout, in nanoseconds: about 292 years.
 const LONGEST: u64 = i64::MAX as u64;
 
-/// `CLOCK_MONOTONIC` in nanoseconds. The vDSO answers it without a system call.
+/// `CLOCK_MONOTONIC` in nanoseconds. The vDSO answers it without a system call; only where it does not can
+/// it fail, if a policy refuses that call.
+#[inline]
+pub fn clock() -> Result<u64> {
+    let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a local.
+    if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) } == -1 {
+        return Err(Errno::last());
+    }
+    Ok(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+/// The same for those who would rather not know yet, to whom it may be 0: all who wait ask once more.
 #[inline]
 pub fn now() -> u64 {
-    let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a local. The call cannot fail: the clock always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    clock().unwrap_or(0)
 }
 
 /// How long an operation may wait.
@@ -74,10 +83,10 @@ impl Limit {
 /// What is left until `deadline`, as `ppoll` takes it, or nearly: the kernel lets a wait be late by a
 /// thousandth of its length, or five in a niced process, so that the end of a long one is left to be
 /// waited for by itself.
-pub fn until(deadline: u64) -> timespec {
+pub fn until(deadline: u64) -> Result<timespec> {
     const LONG: u64 = 20_000_000;
-    let left = deadline.saturating_sub(now());
-    span(if left > LONG { left - left / 128 } else { left })
+    let left = deadline.saturating_sub(clock()?);
+    Ok(span(if left > LONG { left - left / 128 } else { left }))
 }
 
 /// Nanoseconds as a `timespec`. Where `time_t` is narrow a long span is cut to what it holds.

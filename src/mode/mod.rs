@@ -91,7 +91,7 @@ pub enum Sending {
 /// is not ready which it was free to wait in: when the call began, and how long it took. If that is next
 /// to nothing, and there is no timeout, the mode is non-blocking, at the price of one call.
 pub fn get(socket: BorrowedFd, side: Side, refused: Option<(Moment, u64)>) -> Result<Mode> {
-    let clock = Clock::get();
+    let clock = Clock::get()?;
     let own = ticks(socket, side, clock)?;
     let at_once = refused.is_some_and(|(began, took)| took < clock.nanoseconds(1) / 2 && began.is_undisturbed());
     if own == 0 && at_once {
@@ -107,7 +107,7 @@ pub fn get(socket: BorrowedFd, side: Side, refused: Option<(Moment, u64)>) -> Re
 
 /// The mode in which the socket sends, as far as that takes two calls at most: any timeout will do.
 pub fn sending(socket: BorrowedFd, began: Moment) -> Result<Sending> {
-    let clock = Clock::get();
+    let clock = Clock::get()?;
     let own = ticks(socket, Side::Send, clock)?;
     if own != 0 && own < clock.endless() {
         return Ok(Sending::Timed);
@@ -125,7 +125,7 @@ pub fn sending(socket: BorrowedFd, began: Moment) -> Result<Sending> {
 
 /// The mode that was set, as far as receiving goes.
 pub fn limit(socket: BorrowedFd) -> Result<Limit> {
-    let clock = Clock::get();
+    let clock = Clock::get()?;
     Ok(Settings::load(socket, clock)?.limit(Side::Receive, clock, || exact_limit(socket)))
 }
 
@@ -136,7 +136,7 @@ pub fn set(socket: BorrowedFd, limit: Limit) -> Result<()> {
 
 /// Whether a signal ends a wait on the socket with `EINTR`.
 pub fn is_interruptible(socket: BorrowedFd) -> Result<bool> {
-    Ok(Settings::load(socket, Clock::get())?.interruptible())
+    Ok(Settings::load(socket, Clock::get()?)?.interruptible())
 }
 
 /// Sets whether signals interrupt the socket and keeps its mode.
@@ -169,7 +169,7 @@ fn change(
     new: Option<Limit>,
     decide: &dyn Fn(Settings, Option<Limit>, Clock) -> Settings,
 ) -> Result<()> {
-    let clock = Clock::get();
+    let clock = Clock::get()?;
     let cookie = cookie(socket);
     let request = || cookie.and_then(exact::get);
     let known = request();

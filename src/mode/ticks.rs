@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use libc::{timespec, timeval};
 
 use super::ENDLESS;
+use crate::errno::{Errno, Result};
 
 /// The rate of the ticks. Non-zero throughout, so that no division can panic.
 #[derive(Clone, Copy)]
@@ -15,18 +16,24 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Asks the system. The vDSO answers without a system call.
-    pub fn get() -> Clock {
+    /// Asks the system, and takes no guess for an answer: with the wrong tick the settings would not read
+    /// back as written. The vDSO of most machines answers without a system call.
+    pub fn get() -> Result<Clock> {
         let mut tick = timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the pointer is to a local.
-        unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut tick) };
-        Clock::with_tick(tick.tv_nsec as u64)
+        if unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut tick) } == -1 {
+            return Err(Errno::last());
+        }
+        Ok(Clock::with_tick(tick.tv_nsec as u64))
     }
 
-    /// A clock with ticks of so many nanoseconds; given nonsense, the slowest that Linux has.
+    /// A clock with ticks of so many nanoseconds; given what no timer has, the slowest that Linux has. A
+    /// kernel that claims 1 ns keeps timeouts as they are given, and so those in slower ticks as well.
     fn with_tick(nanoseconds: u64) -> Clock {
+        const FASTEST: NonZeroU64 = NonZeroU64::new(100_000).unwrap();
         const SLOWEST: NonZeroU64 = NonZeroU64::new(10_000_000).unwrap();
-        let nanoseconds = NonZeroU64::new(nanoseconds).filter(|tick| *tick <= SLOWEST).unwrap_or(SLOWEST);
+        let known = NonZeroU64::new(nanoseconds).filter(|tick| (FASTEST..=SLOWEST).contains(tick));
+        let nanoseconds = known.unwrap_or(SLOWEST);
         let nearest = (1_000_000_000 + nanoseconds.get() / 2) / nanoseconds;
         let per_second = NonZeroU64::new(nearest).unwrap_or(NonZeroU64::MIN);
         let in_one_tick = |second: u64| NonZeroU64::new(second / per_second).unwrap_or(NonZeroU64::MIN);
@@ -96,6 +103,7 @@ mod tests {
         let rates: Vec<u64> = clocks().map(|clock| clock.per_second.get()).collect();
         assert_eq!(rates, [100, 250, 300, 1000, 1024]);
         assert_eq!(Clock::with_tick(0).per_second.get(), 100);
+        assert_eq!(Clock::with_tick(1).per_second.get(), 100);
         assert_eq!(Clock::with_tick(u64::MAX).per_second.get(), 100);
     }
 
