@@ -3,12 +3,11 @@
  * receives while it sends: if it sent all first, server and client would soon both wait for room.
  *
  *     cc echo-client.c -o echo-client -pthread $(pkg-config --cflags --libs libsock)
- *     ./echo-client 127.0.0.1 7007 < file
+ *     ./echo-client localhost 7007 < file
  *     ./echo-client 127.0.0.1 7007 8388608
  */
 
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -20,7 +19,7 @@
 
 #include <sock.h>
 
-#define PATIENCE 10.0 /* seconds for the server to take or give another piece */
+#define PATIENCE 10.0 /* seconds to connect, and for the server to take or give another piece */
 
 /* How much of a stream went by, and its checksum (64-bit FNV-1a). */
 struct tally {
@@ -53,27 +52,6 @@ static void count(struct tally *tally, const unsigned char *bytes, size_t length
     for (size_t i = 0; i < length; i++)
         tally->checksum = (tally->checksum ^ bytes[i]) * UINT64_C(0x100000001b3);
     tally->bytes += length;
-}
-
-static int connect_to(const char *host, const char *port)
-{
-    struct addrinfo *found, hints = {.ai_socktype = SOCK_STREAM};
-    int fd = -1, code = getaddrinfo(host, port, &hints, &found);
-    if (code != 0)
-        fail(host, gai_strerror(code));
-    for (struct addrinfo *a = found; a; a = a->ai_next) {
-        fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
-        code = fd < 0 ? -errno : sock_settimeout(fd, PATIENCE);
-        if (code == 0)
-            code = sock_connect(fd, a->ai_addr, a->ai_addrlen);
-        if (code == 0)
-            break;
-        if (fd >= 0)
-            close(fd);
-    }
-    freeaddrinfo(found);
-    check("connect", code);
-    return fd;
 }
 
 /* The next piece of input; 0 at its end. */
@@ -120,7 +98,7 @@ int main(int argc, char *argv[])
         sending.left = strtoull(argv[3], NULL, 10);
 
     pthread_t sender;
-    sending.fd = connect_to(argv[1], argv[2]);
+    sending.fd = (int)check("connect", sock_dial(argv[1], argv[2], PATIENCE));
     check("thread", -pthread_create(&sender, NULL, send_all, &sending));
     for (;;) {
         unsigned char piece[65536];

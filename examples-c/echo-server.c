@@ -5,13 +5,12 @@
  *     cc echo-server.c -o echo-server -pthread $(pkg-config --cflags --libs libsock)
  *     ./echo-server 7007
  *
- * It listens on loopback only, without an argument on a port of the system's choice, and prints the
- * address. echo-client talks to it.
+ * It listens at a port of the system's choice and on loopback, unless told another port, and host,
+ * and prints the address. echo-client talks to it.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -93,40 +93,42 @@ static int start_serving(int fd)
     return code;
 }
 
-static int listen_on(in_port_t port)
+static void check(const char *what, int code)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    socklen_t length = sizeof address;
-    int on = 1;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0
-        || bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, SOMAXCONN) < 0
-        || getsockname(fd, (struct sockaddr *)&address, &length) < 0 || sock_settimeout(fd, TICK) < 0) {
-        perror("echo-server: listen");
+    if (code < 0) {
+        fprintf(stderr, "echo-server: %s: %s\n", what, sock_strerror(code));
         exit(EXIT_FAILURE);
     }
-    printf("listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+}
+
+static int listen_on(const char *host, const char *port)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    char ip[64], number[6];
+
+    int fd = sock_listen(host, port, 0);
+    check("listen", fd);
+    check("settimeout", sock_settimeout(fd, TICK));
+    check("getsockname", getsockname(fd, (struct sockaddr *)&address, &length) < 0 ? -errno : 0);
+    if (getnameinfo((struct sockaddr *)&address, length, ip, sizeof ip, number, sizeof number,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        check("getnameinfo", -EAFNOSUPPORT);
+    printf(strchr(ip, ':') ? "listening on [%s]:%s\n" : "listening on %s:%s\n", ip, number);
     fflush(stdout);
     return fd;
 }
 
 int main(int argc, char *argv[])
 {
-    char *rest = "";
-    long port = argc > 1 ? strtol(argv[1], &rest, 10) : 0;
-    if (argc > 2 || *rest || port < 0 || port > 65535) {
-        fputs("usage: echo-server [PORT]\n", stderr);
+    if (argc > 3) {
+        fputs("usage: echo-server [PORT [HOST]]\n", stderr);
         return 64;
     }
     struct sigaction action = {.sa_handler = stop};
-    if (sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGTERM, &action, NULL) < 0) {
-        perror("echo-server: sigaction");
-        return EXIT_FAILURE;
-    }
+    check("sigaction", sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGTERM, &action, NULL) < 0 ? -errno : 0);
 
-    int listener = listen_on((in_port_t)port);
+    int listener = listen_on(argc > 2 ? argv[2] : "127.0.0.1", argc > 1 ? argv[1] : "0");
     long served = 0;
     while (!stopping) {
         int code = sock_accept(listener, NULL, NULL);

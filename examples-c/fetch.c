@@ -6,13 +6,12 @@
  *
  * The body goes to stdout and one line about it to stderr. Exit code: 0 for a 2xx answer, 1 for any
  * other and for errors, 2 when the time ran out, 64 for wrong usage. The default is 10 seconds.
- * To look up a name, which addresses in numbers need not, is the system's affair and on its time.
+ * The seconds are for everything, from looking up the name of the host to the end of the answer.
  */
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,31 +52,11 @@ static void check(const char *what, ssize_t code)
         fail(what, sock_strerror((int)code), code == -ETIMEDOUT ? 2 : 1);
 }
 
-/* Gives the next call what is left of the time, which is never 0: that is non-blocking mode. */
-static int set_time_left(void)
+/* What is left of the time for the next call. It is never 0: that is non-blocking mode. */
+static double time_left(void)
 {
     double left = seconds - elapsed();
-    return sock_settimeout(fd, left > 0 ? left : 1e-9);
-}
-
-static void connect_to(const char *host, const char *port)
-{
-    struct addrinfo *found, hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    int code = getaddrinfo(host, port, &hints, &found);
-    if (code != 0)
-        fail(host, gai_strerror(code), 1);
-    for (struct addrinfo *a = found; a; a = a->ai_next) {
-        fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
-        code = fd < 0 ? -errno : set_time_left();
-        if (code == 0)
-            code = sock_connect(fd, a->ai_addr, a->ai_addrlen);
-        if (code == 0)
-            break;
-        if (fd >= 0)
-            close(fd);
-    }
-    freeaddrinfo(found);
-    check("connect", code);
+    return left > 0 ? left : 1e-9;
 }
 
 /* Connects to the URL's host and asks for its path. */
@@ -104,8 +83,9 @@ static void request(const char *url)
     if (length >= (int)sizeof text)
         usage();
 
-    connect_to(host, port);
-    check("send", set_time_left());
+    fd = sock_dial(host, port, time_left());
+    check("connect", fd);
+    check("send", sock_settimeout(fd, time_left()));
     check("send", sock_sendall(fd, text, (size_t)length, 0, NULL));
 }
 
@@ -113,7 +93,7 @@ static void request(const char *url)
 static int fill(void)
 {
     if (at == end) {
-        check("receive", set_time_left());
+        check("receive", sock_settimeout(fd, time_left()));
         ssize_t received = sock_recv(fd, buffer, sizeof buffer, 0);
         check("receive", received);
         at = 0;

@@ -22,12 +22,10 @@
 
 static int listen_on_loopback(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
+    struct sockaddr_in address;
     socklen_t length = sizeof address;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, SOMAXCONN) < 0
-        || getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
+    int fd = sock_listen("127.0.0.1", "0", 0);
+    if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
         perror("serve: listen");
         exit(EXIT_FAILURE);
     }

@@ -297,6 +297,23 @@ fn every_error_of_the_system_has_its_own_words() {
 }
 
 #[test]
+fn every_code_of_a_lookup_has_words_too() {
+    let codes = [
+        (sock::LIBSOCK_EAI_NONAME, "No such host"),
+        (sock::LIBSOCK_EAI_AGAIN, "Host lookup fails for the time being"),
+        (sock::LIBSOCK_EAI_FAIL, "Host lookup failed"),
+        (sock::LIBSOCK_EAI_NODATA, "Host has no address"),
+        (sock::LIBSOCK_EAI_SERVICE, "No such service"),
+    ];
+    for (code, expected) in codes {
+        assert_eq!((words(code), words(-code)), (expected, expected));
+    }
+    for code in (4096..6000).filter(|code| codes.iter().all(|(known, _)| known != code)) {
+        assert_eq!((words(code), words(-code)), ("Unknown error", "Unknown error"), "{code}");
+    }
+}
+
+#[test]
 fn the_version_is_that_of_the_package() {
     // SAFETY: the library promises a constant string.
     let version = unsafe { CStr::from_ptr(sock::sock_version()) };

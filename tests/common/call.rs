@@ -2,6 +2,7 @@
 //! Each call checks what holds for all of them: on failure `errno` is what the code says, and on success it is
 //! what it was before.
 
+use std::ffi::CStr;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{null, null_mut};
@@ -162,6 +163,25 @@ pub fn accept_from(fd: &impl AsRawFd) -> Result<(OwnedFd, SockAddr), c_int> {
         check(|| unsafe { sock::sock_accept(fd.as_raw_fd(), (&raw mut from).cast(), &raw mut len) as isize })?;
     // SAFETY: the descriptor is new and nobody else's, and the kernel has put an address of that length there.
     Ok(unsafe { (OwnedFd::from_raw_fd(connection as c_int), SockAddr::new(from, len)) })
+}
+
+/// None is NULL.
+pub type Text<'text> = Option<&'text CStr>;
+
+pub fn dial(host: Text, service: Text, seconds: f64) -> Result<OwnedFd, c_int> {
+    let (host, service) = (host.map_or(null(), CStr::as_ptr), service.map_or(null(), CStr::as_ptr));
+    // SAFETY: the strings are NULL or end with a NUL.
+    let connection = check(|| unsafe { sock::sock_dial(host, service, seconds) as isize })?;
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(connection as c_int) })
+}
+
+pub fn listen(host: Text, service: Text, backlog: c_int) -> Result<OwnedFd, c_int> {
+    let (host, service) = (host.map_or(null(), CStr::as_ptr), service.map_or(null(), CStr::as_ptr));
+    // SAFETY: the strings are NULL or end with a NUL.
+    let listener = check(|| unsafe { sock::sock_listen(host, service, backlog) as isize })?;
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener as c_int) })
 }
 
 pub fn wait(fd: &impl AsRawFd, events: i16, seconds: f64) -> Outcome {

@@ -1,0 +1,136 @@
+/*
+ * A program that may have 16 descriptors dials a host of 40 addresses, none of which answers; then one of which,
+ * the third, does; then it has no descriptor left. Its resolver is its own. Silent if all is right.
+ */
+#define _DEFAULT_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sock.h>
+
+#define MUST(condition) ((condition) ? (void)0 : give_up(#condition, __LINE__))
+#define DESCRIPTORS 16
+#define ADDRESSES 40
+#define BUDGET 0.5
+#define PATIENCE 20.0
+
+static struct sockaddr_in silent, answering;
+static int answers; /* which of the addresses does, if any */
+static atomic_int lists;
+
+static void give_up(const char *what, int line)
+{
+    fprintf(stderr, "few_descriptors.c:%d: %s: %s\n", line, what, strerror(errno));
+    exit(1);
+}
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+    (void)host, (void)service;
+    if (hints->ai_flags & AI_NUMERICHOST)
+        return EAI_NONAME;
+    struct addrinfo *list = calloc(ADDRESSES, sizeof *list);
+    for (int i = 0; i < ADDRESSES; i++) {
+        list[i].ai_family = AF_INET;
+        list[i].ai_socktype = SOCK_STREAM;
+        list[i].ai_addr = (struct sockaddr *)(i == answers ? &answering : &silent);
+        list[i].ai_addrlen = sizeof silent;
+        list[i].ai_next = i + 1 < ADDRESSES ? &list[i + 1] : NULL;
+    }
+    lists++;
+    *found = list;
+    return 0;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+    lists--;
+    free(list);
+}
+
+static int listener(struct sockaddr_in *address, int backlog)
+{
+    socklen_t length = sizeof *address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    MUST(bind(fd, (struct sockaddr *)address, length) == 0 && listen(fd, backlog) == 0);
+    MUST(getsockname(fd, (struct sockaddr *)address, &length) == 0);
+    return fd;
+}
+
+/* Connects until the listener's queue takes no more. */
+static void fill_queue(const struct sockaddr_in *address)
+{
+    struct pollfd client = {.events = POLLOUT};
+    do {
+        client.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        MUST(connect(client.fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EINPROGRESS);
+    } while (poll(&client, 1, 100) == 1);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int descriptors(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < DESCRIPTORS; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* The thread of the lookup may be the last to let go of what it shares with the call. */
+static void nothing_is_left_but(int expected)
+{
+    for (double end = now() + PATIENCE; (descriptors() != expected || lists != 0) && now() < end;)
+        usleep(1000);
+    MUST(descriptors() == expected);
+    MUST(lists == 0);
+}
+
+int main(void)
+{
+    struct rlimit limit;
+    MUST(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = DESCRIPTORS;
+    MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    listener(&silent, 0);
+    listener(&answering, 8);
+    fill_queue(&silent);
+    int before = descriptors();
+    MUST(before <= DESCRIPTORS - 6);
+
+    answers = -1;
+    double start = now();
+    MUST(sock_dial("crowd.invalid", "9", BUDGET) == -ETIMEDOUT);
+    MUST(now() - start >= BUDGET && now() - start < BUDGET + 2);
+    nothing_is_left_but(before);
+
+    answers = 2;
+    int client = sock_dial("crowd.invalid", "9", PATIENCE);
+    MUST(client >= 0);
+    double seconds;
+    MUST(sock_gettimeout(client, &seconds) == 0 && seconds == PATIENCE);
+    nothing_is_left_but(before + 1);
+
+    while (dup(client) >= 0)
+        ;
+    MUST(sock_dial("crowd.invalid", "9", BUDGET) == -EMFILE);
+    MUST(sock_dial("crowd.invalid", "9", LIBSOCK_FOREVER) == -EMFILE);
+    nothing_is_left_but(DESCRIPTORS);
+    return 0;
+}
