@@ -1,0 +1,657 @@
+/*
+ * Every function in every mode, ready, late or never, interrupted and misused, called by a confined thread.
+ *
+ *   scenarios PART PARTS                      nothing but what the table lists may be called
+ *   scenarios PART PARTS withhold ROW         one row is missing: the first call of it ends the program with status 3
+ *   scenarios PART PARTS refuse ROW ERROR     the calls of one row fail with an error number
+ *
+ * Scenarios mostly sleep, so that they are dealt out to PARTS processes; this one plays every PARTS-th from PART on.
+ *
+ * A call of the library ends as it always does or, if calls are refused, with the code of the refusal: in time,
+ * without spinning, every byte and connection accounted for, and the mode as it was. Whatever else ends the
+ * program with status 1. At the end it tells what was called, and what met with a refusal.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/errqueue.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sock.h>
+
+#include "confined.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define MUST(condition) ((condition) ? (void)0 : fail(__LINE__, #condition))
+
+enum { SMALL = 64, LARGE = 256 << 10, BUFFERS = 16 << 10 };
+
+static const double SHORT = 0.002, SHARED = 0.05, LONG = 5, SLOWEST_TICK = 0.01;
+
+enum call { SETBLOCKING, GETBLOCKING, SETTIMEOUT, GETTIMEOUT, SETINTERRUPT, GETINTERRUPT, SEND, SENDTO, SENDMSG, SENDALL,
+            RECV, RECVFROM, RECVMSG, RECVALL, CONNECT, ACCEPT, WAIT, STRERROR, VERSION, CALLS };
+static const char *const names[CALLS] = {
+    "setblocking", "getblocking", "settimeout", "gettimeout", "setinterrupt", "getinterrupt", "send", "sendto", "sendmsg",
+    "sendall", "recv", "recvfrom", "recvmsg", "recvall", "connect", "accept", "wait", "strerror", "version"};
+
+enum kind { UNIX, TCP, DATAGRAM };
+static const char *const kinds[] = {"unix", "tcp", "datagram"};
+
+/* Whether a socket is ready before the call, during it, during it after a signal, for a part only, or not at all. */
+enum when { READY, LATE, SIGNALLED, PARTLY, NEVER };
+static const char *const whens[] = {"ready", "late", "signalled", "partly", "never"};
+
+static struct scenario {
+    enum call call;
+    enum kind kind;
+    enum when when;
+    double mode;
+    int interrupt;
+    size_t length;
+} now;
+
+static int fd, peer;               /* the socket of the call, and what makes it ready */
+static struct sockaddr_storage to; /* where a datagram or a connection goes */
+static socklen_t to_length;
+static int events = POLLIN, flags;
+static double seconds, got;
+static char data[LARGE], junk[LARGE];
+static size_t count;
+static int called[CALLS], met[CALLS], scenarios, part, parts;
+
+static int is_ours(void)
+{
+    static int next;
+    return next++ % parts == part;
+}
+
+static void fail(int line, const char *what)
+{
+    printf("not as it should be: sock_%s, %s, %s, %g s, %s, %zu bytes: scenarios.c:%d: %s (%s)\n", names[now.call], kinds[now.kind],
+           whens[now.when], now.mode, now.interrupt ? "interruptible" : "uninterruptible", now.length, line, what, strerror(errno));
+    exit(1);
+}
+
+/* The call, made by the confined thread. */
+static ssize_t call(void)
+{
+    static struct sockaddr_storage from;
+    socklen_t from_length = sizeof from;
+    struct iovec part = {data, now.length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    const struct sockaddr *name = to_length > 0 ? (struct sockaddr *)&to : NULL;
+
+    switch (now.call) {
+    case SETBLOCKING:
+        return sock_setblocking(fd, seconds != 0);
+    case GETBLOCKING:
+        return sock_getblocking(fd);
+    case SETTIMEOUT:
+        return sock_settimeout(fd, seconds);
+    case GETTIMEOUT:
+        return sock_gettimeout(fd, &got);
+    case SETINTERRUPT:
+        return sock_setinterrupt(fd, now.interrupt);
+    case GETINTERRUPT:
+        return sock_getinterrupt(fd);
+    case SEND:
+        return sock_send(fd, data, now.length, flags);
+    case SENDTO:
+        return sock_sendto(fd, data, now.length, flags, name, to_length);
+    case SENDMSG:
+        message.msg_name = (void *)name;
+        message.msg_namelen = to_length;
+        return sock_sendmsg(fd, &message, flags);
+    case SENDALL:
+        return sock_sendall(fd, data, now.length, flags, &count);
+    case RECV:
+        return sock_recv(fd, data, now.length, flags);
+    case RECVFROM:
+        return sock_recvfrom(fd, data, now.length, flags, (struct sockaddr *)&from, &from_length);
+    case RECVMSG:
+        return sock_recvmsg(fd, &message, flags);
+    case RECVALL:
+        return sock_recvall(fd, data, now.length, flags, &count);
+    case CONNECT:
+        return sock_connect(fd, (struct sockaddr *)&to, to_length);
+    case ACCEPT:
+        return sock_accept(fd, (struct sockaddr *)&from, &from_length);
+    case WAIT:
+        return sock_wait(fd, events, seconds);
+    case STRERROR:
+        return sock_strerror(-EAGAIN)[0] == '\0';
+    case VERSION:
+        return sock_version()[0] == '\0';
+    default:
+        abort();
+    }
+}
+
+static int sends(void)
+{
+    return now.call >= SEND && now.call <= SENDALL;
+}
+
+static int receives(void)
+{
+    return now.call >= RECV && now.call <= RECVALL;
+}
+
+static int family(void)
+{
+    return now.kind == TCP ? AF_INET : AF_UNIX;
+}
+
+/* Nothing makes the socket ready. */
+static int stays_unready(void)
+{
+    return now.when == NEVER || (now.when == SIGNALLED && now.interrupt);
+}
+
+static double seconds_now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static int open_socket(int type)
+{
+    int size = BUFFERS, made = socket(family(), type | SOCK_CLOEXEC, 0);
+    MUST(made >= 0);
+    MUST(setsockopt(made, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
+    MUST(setsockopt(made, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0);
+    return made;
+}
+
+/* A socket with an address that the kernel chose. */
+static int bound(int type)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_un unnamed = {.sun_family = AF_UNIX};
+    int made = open_socket(type);
+    if (family() == AF_INET)
+        MUST(bind(made, (struct sockaddr *)&any, sizeof any) == 0);
+    else
+        MUST(bind(made, (struct sockaddr *)&unnamed, sizeof unnamed.sun_family) == 0);
+    to_length = sizeof to;
+    MUST(getsockname(made, (struct sockaddr *)&to, &to_length) == 0);
+    return made;
+}
+
+static int listener(int backlog)
+{
+    int made = bound(SOCK_STREAM);
+    MUST(listen(made, backlog) == 0);
+    return made;
+}
+
+static int poll_one(int one, short wanted, int milliseconds)
+{
+    struct pollfd entry = {one, wanted, 0};
+    return poll(&entry, 1, milliseconds) == 1 ? entry.revents : 0;
+}
+
+/* Connects to the listener; not, if its queue is full. */
+static int connected(void)
+{
+    int made = open_socket(SOCK_STREAM | SOCK_NONBLOCK);
+    int result = connect(made, (struct sockaddr *)&to, to_length);
+    MUST(result == 0 || errno == EINPROGRESS || errno == EAGAIN);
+    if (poll_one(made, POLLOUT, result == 0 || family() == AF_UNIX ? 0 : 50) == POLLOUT)
+        return made;
+    close(made);
+    return -1;
+}
+
+/* What was sent to the peer and has come: bytes, or messages of SMALL bytes. */
+static size_t drain(int milliseconds)
+{
+    size_t bytes = 0;
+    while (poll_one(peer, POLLIN, milliseconds)) {
+        ssize_t received = recv(peer, junk, sizeof junk, MSG_DONTWAIT);
+        if (received <= 0)
+            break;
+        bytes += (size_t)received;
+    }
+    return bytes;
+}
+
+/* Sends until there is no room and none appears: TCP takes a moment to move what was sent. */
+static size_t fill(void)
+{
+    size_t bytes = 0;
+    int named = now.kind == DATAGRAM && now.call != SEND && now.call != SENDALL;
+    for (int tries = 0; tries < 30;) {
+        ssize_t sent = sendto(fd, junk, now.kind == DATAGRAM ? SMALL : 4096, MSG_DONTWAIT, named ? (struct sockaddr *)&to : NULL,
+                              named ? to_length : 0);
+        if (sent >= 0) {
+            bytes += (size_t)sent;
+            tries = 0;
+        } else {
+            MUST(errno == EAGAIN);
+            tries += now.kind == TCP ? 1 : 30;
+            usleep(now.kind == TCP ? 2000 : 0);
+        }
+    }
+    return bytes;
+}
+
+static void feed(size_t bytes)
+{
+    for (size_t sent = 0; sent < bytes; sent += SMALL)
+        MUST(send(peer, junk, SMALL, MSG_DONTWAIT) == SMALL);
+}
+
+static int queue[64], queued;
+
+static void make_ready(void)
+{
+    if (receives() || (now.call == WAIT && events == POLLIN)) {
+        feed(now.call == RECVALL ? now.length : SMALL);
+    } else if (now.call == ACCEPT) {
+        peer = connected();
+        MUST(peer >= 0);
+    } else if (now.call == CONNECT) {
+        while (queued > 0)
+            close(queue[--queued]);
+        for (int made; (made = accept(peer, NULL, NULL)) >= 0;)
+            close(made);
+    }
+}
+
+static void set_up(void)
+{
+    count = 0;
+    if (now.call == ACCEPT) {
+        fd = listener(4);
+        peer = -1;
+    } else if (now.call == CONNECT) {
+        peer = listener(now.when == READY ? 4 : 0);
+        MUST(fcntl(peer, F_SETFL, O_NONBLOCK) == 0);
+        if (now.when != READY)
+            while (queued < 64 && (queue[queued] = connected()) >= 0)
+                queued++;
+        fd = open_socket(SOCK_STREAM);
+    } else if (now.kind == DATAGRAM) {
+        int receiver = bound(SOCK_DGRAM), sender = open_socket(SOCK_DGRAM);
+        if (!sends() || now.call == SEND || now.call == SENDALL) {
+            MUST(connect(sender, (struct sockaddr *)&to, to_length) == 0);
+        }
+        fd = sends() ? sender : receiver;
+        peer = sends() ? receiver : sender;
+    } else {
+        int listening = listener(1);
+        fd = connected();
+        MUST(fd >= 0 && fcntl(fd, F_SETFL, 0) == 0);
+        peer = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+        MUST(peer >= 0);
+        close(listening);
+        to_length = 0;
+    }
+}
+
+/* Has the call made, and gives its code, once time, processor time and errno have been judged. */
+static ssize_t judged(double start, double busy, ssize_t expected)
+{
+    ssize_t result;
+    MUST(ended(LONG * 3, &result));
+    double took = seconds_now() - start, spent = used() - busy;
+    called[now.call]++;
+    scenarios++;
+    MUST(spent <= took / 2 + 0.02);
+    int patient = expected == -ETIMEDOUT || now.when == LATE || now.when == SIGNALLED;
+    MUST(took <= (expected == -ETIMEDOUT ? now.mode : 0) + (patient ? 2 : 1.5));
+    if (refused >= 0 && result == -refusal && result != expected) {
+        met[now.call]++;
+        return result;
+    }
+    if (result == -ETIMEDOUT)
+        MUST(took >= now.mode);
+    if (expected >= 0 ? result < 0 : result != expected) {
+        printf("%zd where %zd was expected\n", result, expected);
+        fail(__LINE__, "the code");
+    }
+    return result;
+}
+
+static ssize_t expected(void)
+{
+    if (now.when == SIGNALLED && now.interrupt)
+        return -EINTR;
+    if (now.when < PARTLY || (now.when == PARTLY && now.call != RECVALL && now.call != SENDALL))
+        return 0;
+    if (now.mode != 0)
+        return -ETIMEDOUT;
+    return now.call == CONNECT && now.kind == TCP ? -EINPROGRESS : -EAGAIN;
+}
+
+/* Everything that was sent before or by the call has arrived, once, and nothing else. */
+static void account_for_sent(size_t before, size_t drained, ssize_t result)
+{
+    size_t sent = now.call == SENDALL ? count : result > 0 ? (size_t)result : 0;
+    MUST(now.call != SENDALL || result != 0 || count == now.length);
+    close(fd);
+    fd = -1;
+    MUST(drained + drain(now.kind == TCP ? 1000 : 0) == before + sent);
+}
+
+/* Everything that was fed and not received is still there. */
+static void account_for_received(ssize_t result)
+{
+    size_t fed = stays_unready() ? 0 : now.call == RECVALL && now.when != PARTLY ? now.length : SMALL;
+    size_t received = now.call == RECVALL ? count : result > 0 ? (size_t)result : 0;
+    MUST(now.call != RECVALL || result != 0 || count == now.length);
+    while (received < fed) {
+        ssize_t more = recv(fd, junk, sizeof junk, MSG_DONTWAIT);
+        MUST(more > 0);
+        received += (size_t)more;
+    }
+    MUST(received == fed && recv(fd, junk, sizeof junk, MSG_DONTWAIT) == -1 && errno == EAGAIN);
+}
+
+static void account_for_connection(ssize_t result)
+{
+    if (now.call == ACCEPT && !stays_unready()) {
+        MUST(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+        int accepted = result >= 0 ? (int)result : accept(fd, NULL, NULL);
+        MUST(accepted >= 0 && send(peer, "!", 1, MSG_DONTWAIT) == 1 && poll_one(accepted, POLLIN, 1000) == POLLIN);
+        MUST(accept(fd, NULL, NULL) == -1 && errno == EAGAIN);
+        close(accepted);
+    } else if (now.call == CONNECT && result == 0) {
+        int accepted = accept(peer, NULL, NULL);
+        while (accepted >= 0 && send(accepted, "!", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 && !poll_one(fd, POLLIN, 0)) {
+            close(accepted);
+            accepted = accept(peer, NULL, NULL);
+        }
+        MUST(poll_one(fd, POLLIN, 1000) != 0);
+        close(accepted);
+    }
+}
+
+static void interrupt(int number)
+{
+    (void)number;
+}
+
+/* One call on a fresh socket, from beginning to end. */
+static void play(struct scenario scenario)
+{
+    size_t before = 0, drained = 0;
+    double busy = used();
+    ssize_t result;
+    if (!is_ours())
+        return;
+    now = scenario;
+    set_up();
+    MUST(sock_setinterrupt(fd, now.interrupt) == 0 && sock_settimeout(fd, now.call == WAIT ? INFINITY : now.mode) == 0);
+    seconds = now.mode;
+    if ((sends() || (now.call == WAIT && events == POLLOUT)) && now.when != READY && now.when != PARTLY)
+        before = fill();
+    if (receives() && now.when == PARTLY)
+        feed(SMALL);
+    if (now.when == READY) {
+        make_ready();
+        if (receives() || now.call == ACCEPT)
+            MUST(poll_one(fd, POLLIN, 1000) == POLLIN);
+        if (now.call == CONNECT && now.kind == TCP && now.mode < LONG) {
+            /* A connection that is not waited for is never made at once; the second call finds it made. */
+            MUST(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
+            connect(fd, (struct sockaddr *)&to, to_length);
+            MUST(poll_one(fd, POLLOUT, 1000) == POLLOUT && sock_settimeout(fd, now.mode) == 0);
+        }
+    }
+    double start = seconds_now();
+    begin(call);
+    if (now.when == SIGNALLED && sleeps()) {
+        usleep(2000);
+        pthread_kill(confined, SIGUSR1);
+        usleep(2000);
+    }
+    if (!stays_unready() && (now.when == LATE || now.when == SIGNALLED)) {
+        if (sleeps())
+            usleep(1000);
+        make_ready();
+        while (sends() && !ended(0.0005, &result))
+            drained += drain(0);
+    }
+    result = judged(start, busy, expected());
+    if (sends())
+        account_for_sent(before, drained, result);
+    else if (receives())
+        account_for_received(result);
+    else
+        account_for_connection(result);
+    while (queued > 0)
+        close(queue[--queued]);
+    close(fd);
+    close(peer);
+}
+
+/* The scenarios of one function: every mode, for as far as that ends. */
+static void play_modes(enum call call, enum kind kind, size_t length, int late)
+{
+    static const double modes[] = {INFINITY, LONG, SHARED, SHORT, 0};
+    for (size_t mode = 0; mode < COUNT(modes); mode++)
+        for (int interrupt = 0; interrupt <= 1; interrupt++)
+            for (enum when when = READY; when <= NEVER; when++) {
+                struct scenario scenario = {call, kind, when, modes[mode], interrupt, length};
+                int lasting = modes[mode] >= LONG, large = length == LARGE;
+                if (when == READY ? !large : when < PARTLY ? lasting && late : !lasting && (when == NEVER || large))
+                    play(scenario);
+            }
+}
+
+static void play_transfers(void)
+{
+    for (enum call call = SEND; call <= RECVALL; call++)
+        for (enum kind kind = UNIX; kind <= DATAGRAM; kind++) {
+            play_modes(call, kind, SMALL, 1);
+            if (kind != DATAGRAM && (call <= SENDALL || call == RECVALL))
+                play_modes(call, kind, LARGE, call <= SENDALL);
+        }
+}
+
+static void play_connections(void)
+{
+    for (enum kind kind = UNIX; kind <= TCP; kind++) {
+        play_modes(ACCEPT, kind, 0, 1);
+        play_modes(CONNECT, kind, 0, kind == UNIX);
+    }
+}
+
+static void play_waits(void)
+{
+    events = POLLIN;
+    play_modes(WAIT, UNIX, 0, 1);
+    play_modes(WAIT, DATAGRAM, 0, 1);
+    events = POLLOUT;
+    play((struct scenario){WAIT, UNIX, READY, INFINITY, 0, 0});
+    play((struct scenario){WAIT, UNIX, NEVER, SHARED, 0, 0});
+}
+
+/* What a function of the mode makes of a socket, and that a refused one leaves it as it was. */
+static void play_mode(enum call which, double from, int interruptible, double next, int interrupt)
+{
+    double before = 0, after = 0;
+    if (!is_ours())
+        return;
+    now = (struct scenario){which, UNIX, READY, from, interrupt, 0};
+    set_up();
+    seconds = next;
+    MUST(sock_setinterrupt(fd, interruptible) == 0 && sock_settimeout(fd, from) == 0 && sock_gettimeout(fd, &before) == 0);
+    MUST(before == from);
+    double busy = used(), start = seconds_now(), slack = 1.26 * SLOWEST_TICK;
+    begin(call);
+    ssize_t result = judged(start, busy, 0);
+    MUST(sock_gettimeout(fd, &after) == 0);
+    if (result < 0 || which == GETBLOCKING || which == GETINTERRUPT || which == GETTIMEOUT || which == SETINTERRUPT)
+        MUST(after == from);
+    if (result < 0 || which != SETINTERRUPT)
+        MUST(sock_getinterrupt(fd) == interruptible);
+    if (result >= 0) {
+        MUST(which != GETBLOCKING || result == (from != 0));
+        MUST(which != GETINTERRUPT || result == interruptible);
+        MUST(which != SETINTERRUPT || sock_getinterrupt(fd) == interrupt);
+        MUST(which != SETBLOCKING || after == (next != 0 ? INFINITY : 0));
+        MUST(which != SETTIMEOUT || refused >= 0 || after == next);
+        /* Without an entry in the table of exact timeouts, one is rebuilt: never shorter, and no more than a tick longer. */
+        MUST(which != SETTIMEOUT || (after >= next && (after <= next + slack || next > 1e6)));
+        MUST(which != GETTIMEOUT || (got >= from && (got <= from + slack || from > 1e6)));
+        MUST(which != GETTIMEOUT || refused >= 0 || got == from);
+    }
+    close(fd);
+    close(peer);
+}
+
+static void play_modes_set_and_told(void)
+{
+    static const double modes[] = {INFINITY, 0, 1e-3, 5e-3, 0.0511, 5.0503, 3600, 3e6};
+    for (size_t from = 0; from < COUNT(modes); from++)
+        for (int interruptible = 0; interruptible <= 1; interruptible++) {
+            play_mode(GETBLOCKING, modes[from], interruptible, 0, 0);
+            play_mode(GETTIMEOUT, modes[from], interruptible, 0, 0);
+            play_mode(GETINTERRUPT, modes[from], interruptible, 0, 0);
+            play_mode(SETBLOCKING, modes[from], interruptible, 0, 0);
+            play_mode(SETBLOCKING, modes[from], interruptible, 1, 0);
+            play_mode(SETINTERRUPT, modes[from], interruptible, 0, 0);
+            play_mode(SETINTERRUPT, modes[from], interruptible, 0, 1);
+            for (size_t next = 0; next < COUNT(modes); next++)
+                play_mode(SETTIMEOUT, modes[from], interruptible, modes[next], 0);
+        }
+}
+
+/* A call that fails, or ends, at once whatever the mode. */
+static void play_end(enum call which, int on, size_t length, ssize_t code)
+{
+    now = (struct scenario){which, UNIX, READY, INFINITY, 0, length};
+    fd = on;
+    double busy = used(), start = seconds_now();
+    begin(call);
+    judged(start, busy, code);
+}
+
+static void play_misuse(void)
+{
+    int pipes[2], pair[2];
+    MUST(pipe(pipes) == 0);
+    to.ss_family = AF_UNIX;
+    to_length = sizeof(sa_family_t);
+    seconds = 1;
+    for (enum call which = 0; which < STRERROR; which++) {
+        play_end(which, -1, SMALL, -EBADF);
+        play_end(which, 1 << 20, SMALL, -EBADF);
+        play_end(which, pipes[0], SMALL, -ENOTSOCK);
+    }
+    play_end(SENDALL, pipes[0], 0, -ENOTSOCK);
+    play_end(STRERROR, -1, 0, 0);
+    play_end(VERSION, -1, 0, 0);
+    seconds = NAN;
+    MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    play_end(SETTIMEOUT, pair[0], 0, -EINVAL);
+    play_end(WAIT, pair[0], 0, -EINVAL);
+    play_end(SEND, pair[0], SIZE_MAX, -EINVAL);
+    play_end(RECV, pair[0], SIZE_MAX, -EINVAL);
+    play_end(SENDALL, pair[0], 0, 0);
+    play_end(RECVALL, pair[0], 0, 0);
+    play_end(ACCEPT, pair[0], 0, -EINVAL);
+    flags = MSG_ERRQUEUE;
+    play_end(RECV, pair[0], SMALL, -EAGAIN);
+    flags = MSG_DONTWAIT;
+    play_end(RECV, pair[0], SMALL, -EAGAIN);
+    play_end(SENDTO, pair[0], SMALL, -EISCONN);
+    flags = 0;
+    close(pair[1]);
+    play_end(RECV, pair[0], SMALL, 0);
+    play_end(RECVALL, pair[0], SMALL, -EPIPE);
+    to_length = 0;
+    for (enum call which = SEND; which <= SENDALL; which++)
+        play_end(which, pair[0], SMALL, -EPIPE);
+    close(pair[0]);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+/* Nobody listens, no descriptor is left, and an error queue that makes poll call a socket ready which is not. */
+static void play_failures(void)
+{
+    now.kind = TCP;
+    int gone = bound(SOCK_STREAM), on = 1;
+    int sender = open_socket(SOCK_STREAM);
+    close(gone);
+    play_end(CONNECT, sender, 0, -ECONNREFUSED);
+    close(sender);
+
+    now = (struct scenario){.kind = UNIX};
+    int listening = listener(1);
+    peer = connected();
+    struct rlimit limit, none = {0, 0};
+    MUST(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    none.rlim_max = limit.rlim_max;
+    MUST(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    play_end(ACCEPT, listening, 0, -EMFILE);
+    MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    MUST(poll_one(listening, POLLIN, 0) == POLLIN);
+    close(peer);
+    close(listening);
+
+    now.kind = TCP;
+    gone = bound(SOCK_DGRAM);
+    sender = open_socket(SOCK_DGRAM);
+    close(gone);
+    MUST(setsockopt(sender, IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0);
+    MUST(connect(sender, (struct sockaddr *)&to, to_length) == 0 && send(sender, "", 0, 0) == 0);
+    MUST(poll_one(sender, POLLIN, 1000) & POLLERR);
+    MUST(recv(sender, junk, 1, MSG_DONTWAIT) == -1 && errno == ECONNREFUSED && sock_settimeout(sender, SHARED) == 0);
+    now = (struct scenario){RECV, UNIX, NEVER, SHARED, 0, SMALL};
+    fd = sender;
+    double busy = used(), start = seconds_now();
+    begin(call);
+    judged(start, busy, -ETIMEDOUT);
+    close(sender);
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
+    setvbuf(stdout, NULL, _IONBF, 0);
+    MUST(argc >= 3);
+    part = atoi(argv[1]);
+    parts = atoi(argv[2]);
+    if (argc == 5 && strcmp(argv[3], "withhold") == 0)
+        withheld = atoi(argv[4]);
+    if (argc == 6 && strcmp(argv[3], "refuse") == 0) {
+        refused = atoi(argv[4]);
+        refusal = atoi(argv[5]);
+    }
+    sigaction(SIGUSR1, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    confine();
+    play_modes_set_and_told();
+    if (part == 0) {
+        play_misuse();
+        play_failures();
+    }
+    play_connections();
+    play_waits();
+    play_transfers();
+    for (enum call which = 0; which < CALLS; which++) {
+        if (called[which])
+            printf("called sock_%s\n", names[which]);
+        if (met[which])
+            printf("refused sock_%s\n", names[which]);
+    }
+    printf("%d scenarios\n", scenarios);
+    return 0;
+}
