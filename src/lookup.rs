@@ -1,9 +1,10 @@
 //! Looking up a host and a service, with a deadline that `getaddrinfo` does not have.
 
 use std::ffi::CStr;
+use std::hint;
 use std::mem::{self, MaybeUninit};
 use std::ops::Deref;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr};
@@ -166,7 +167,14 @@ impl Lookup {
             Err(error) => self.error.store(error.0, Release),
         }
         // It cannot fail: a counter of 64 bits has room for one.
-        let _ = sys::signal(self.finished.as_fd());
+        let _ = sys::signal(self.finished());
+    }
+
+    fn finished(&self) -> BorrowedFd<'_> {
+        // SAFETY: an open descriptor is never negative. std asserts nearly the same, up to Rust 1.85 at
+        // least, and this makes the compiler drop its panic.
+        unsafe { hint::assert_unchecked(self.finished.as_raw_fd() >= 0) };
+        self.finished.as_fd()
     }
 
     fn result(&self) -> Result<Addresses> {
@@ -178,7 +186,7 @@ impl Lookup {
 
     fn wait(&self, deadline: Option<u64>) -> Result<Addresses> {
         loop {
-            match poll_until(self.finished.as_fd(), libc::POLLIN, deadline) {
+            match poll_until(self.finished(), libc::POLLIN, deadline) {
                 Err(Errno::INTR) => {}
                 ready => return ready.and_then(|_| self.result()),
             }

@@ -91,14 +91,14 @@ fn closed_descriptors() {
 
 #[test]
 fn what_is_no_socket() {
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = pipe();
     let open = |path| OwnedFd::from(File::open(path).unwrap());
     // SAFETY: the descriptors are new and nobody else's.
     let [epoll, event] = unsafe {
         [libc::epoll_create1(libc::EPOLL_CLOEXEC), libc::eventfd(1, libc::EFD_CLOEXEC)]
             .map(|fd| OwnedFd::from_raw_fd(fd))
     };
-    for fd in [reader.into(), writer.into(), open(file!()), open("."), open("/dev/null"), epoll, event] {
+    for fd in [reader, writer, open(file!()), open("."), open("/dev/null"), epoll, event] {
         all_fail(fd.as_raw_fd(), ENOTSOCK);
     }
 }

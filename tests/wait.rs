@@ -185,7 +185,7 @@ fn events_that_are_none_are_refused() {
 
 #[test]
 fn what_is_no_socket_is_refused_ready_or_not() {
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = pipe();
     let file = File::open("/dev/zero").unwrap();
     for seconds in SECONDS {
         for events in [POLLIN, POLLOUT, 0] {

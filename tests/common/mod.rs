@@ -8,7 +8,7 @@ pub mod call;
 
 use std::fmt::Debug;
 use std::io::Write;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitStatus;
@@ -269,6 +269,16 @@ pub fn poll(fd: &impl AsRawFd, events: i16, time: Duration) -> i16 {
     let ready = unsafe { libc::poll(&raw mut entry, 1, time.as_millis() as c_int) };
     assert!(ready >= 0, "poll: error {}", errno());
     entry.revents
+}
+
+/// The two ends of a pipe.
+pub fn pipe() -> (OwnedFd, OwnedFd) {
+    let mut ends = [-1; 2];
+    // SAFETY: there is room for two descriptors, which are fresh and nobody else's.
+    unsafe {
+        assert_eq!(libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC), 0, "pipe: error {}", errno());
+        (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1]))
+    }
 }
 
 /// Sets or clears `O_NONBLOCK` as other code would.
