@@ -523,9 +523,13 @@ int sock_accept(int fd,
  *     `-EHOSTUNREACH`, and after these any other of socket(2) and connect(2), among them
  *     `-ENETUNREACH`, `-EADDRNOTAVAIL` and `-EAFNOSUPPORT`; of equals the first
  *
- * A signal that is handled meanwhile changes nothing. A name is looked up with getaddrinfo(3), and
- * when `seconds` are finite in a thread, which has all signals blocked, and which, when time runs out,
- * is left to itself until the resolver gives up.
+ * The timeout of the connection is all of `seconds` for each operation that follows, not what is left
+ * of them. On a socket of your own, or of another kind, use `sock_connect`.
+ *
+ * A signal that is handled meanwhile changes nothing. A name is looked up with getaddrinfo(3); when
+ * `seconds` are neither 0 nor infinite, in a thread of its own, which has all signals blocked. If time
+ * runs out first, that thread is left to itself, and ends when the resolver gives up. With a host in
+ * numbers there is no thread, and the name of a service, if it is not a number, is looked up at once.
  *
  * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
  * several threads: the resolver allocates memory and takes locks.
@@ -562,7 +566,8 @@ int sock_dial(const char *host,
  *   - any other error of socket(2), bind(2) and listen(2), among them `-EAFNOSUPPORT`, `-EMFILE`,
  *     `-ENFILE`, `-ENOBUFS` and `-ENOMEM`
  *
- * A name is looked up with getaddrinfo(3) for as long as it takes; a number takes no time.
+ * `sock_accept` accepts the connections. A name is looked up with getaddrinfo(3) for as long as it
+ * takes; a number takes no time.
  *
  * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
  * several threads: the resolver allocates memory and takes locks.

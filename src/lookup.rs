@@ -46,14 +46,15 @@ impl Drop for Addresses {
 pub fn peers(host: &CStr, service: &CStr, limit: Limit, deadline: Option<u64>) -> Result<Addresses> {
     check_host(host)?;
     check_service(service)?;
-    match resolve(Some(host), service, libc::AI_NUMERICHOST) {
-        Err(Errno::NONAME) if !host.to_bytes().iter().any(|byte| b":%".contains(byte)) => {}
-        result => return result,
-    }
-    match limit {
-        Limit::Nothing => Err(Errno::AGAIN),
-        Limit::Nanoseconds(_) => Lookup::begin(host, service)?.wait(deadline),
-        Limit::Forever => resolve(Some(host), service, 0),
+    let in_numbers = resolve(Some(host), c"0", libc::AI_NUMERICHOST);
+    match (in_numbers, limit) {
+        (Ok(_), _) => resolve(Some(host), service, libc::AI_NUMERICHOST),
+        // An address that is none: no name has these.
+        (Err(Errno::NONAME), _) if host.to_bytes().iter().any(|byte| b":%".contains(byte)) => Err(Errno::NONAME),
+        (Err(Errno::NONAME), Limit::Nothing) => Err(Errno::AGAIN),
+        (Err(Errno::NONAME), Limit::Nanoseconds(_)) => Lookup::begin(host, service)?.wait(deadline),
+        (Err(Errno::NONAME), Limit::Forever) => resolve(Some(host), service, 0),
+        (Err(error), _) => Err(error),
     }
 }
 

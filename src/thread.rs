@@ -1,7 +1,7 @@
 //! Starting a thread that the host program need not know of.
 
 use std::mem::MaybeUninit;
-use std::ptr;
+use std::{ptr, slice};
 
 use libc::{c_int, c_void};
 
@@ -15,17 +15,6 @@ pub type Body = extern "C" fn(*mut c_void) -> *mut c_void;
 
 /// Starts a detached thread, with a small stack and with all signals blocked: they are the program's.
 pub fn start(body: Body, argument: *mut c_void) -> Result<()> {
-    match start_with_stack(STACK, body, argument) {
-        // A program may have more thread-local data than that, which is taken from the stack.
-        Err(Errno::INVAL) => start_with_stack(0, body, argument),
-        result => result,
-    }
-    // What it says for too many threads, `EAGAIN`, means something else here.
-    .map_err(|_| Errno::NOMEM)
-}
-
-/// With a stack of 0 bytes: of the usual size.
-fn start_with_stack(stack: usize, body: Body, argument: *mut c_void) -> Result<()> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let attributes = attributes.as_mut_ptr();
     let mut signals = MaybeUninit::<libc::sigset_t>::uninit();
@@ -36,9 +25,7 @@ fn start_with_stack(stack: usize, body: Body, argument: *mut c_void) -> Result<(
     let error: c_int = unsafe {
         libc::pthread_attr_init(attributes);
         libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
-        if stack > 0 {
-            libc::pthread_attr_setstacksize(attributes, stack);
-        }
+        libc::pthread_attr_setstacksize(attributes, STACK.saturating_add(thread_local_data()));
         libc::sigfillset(signals.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, signals.as_ptr(), before.as_mut_ptr());
         let error = libc::pthread_create(thread.as_mut_ptr(), attributes, body, argument);
@@ -46,5 +33,25 @@ fn start_with_stack(stack: usize, body: Body, argument: *mut c_void) -> Result<(
         libc::pthread_attr_destroy(attributes);
         error
     };
-    if error == 0 { Ok(()) } else { Err(Errno(error)) }
+    // What it says for too many threads, `EAGAIN`, means something else here.
+    if error == 0 { Ok(()) } else { Err(Errno::NOMEM) }
+}
+
+/// At most what the program and its libraries keep for each thread, which glibc takes from its stack.
+fn thread_local_data() -> usize {
+    unsafe extern "C" fn add(object: *mut libc::dl_phdr_info, _: usize, total: *mut c_void) -> c_int {
+        // SAFETY: the pointers are to an object that stays loaded meanwhile, to its program headers, and to `total`.
+        let (headers, total) = unsafe {
+            let object = &*object;
+            (slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()), &mut *total.cast::<usize>())
+        };
+        for header in headers.iter().filter(|header| header.p_type == libc::PT_TLS) {
+            *total = total.saturating_add(header.p_memsz as usize).saturating_add(header.p_align as usize);
+        }
+        0
+    }
+    let mut total: usize = 0;
+    // SAFETY: `add` is called before this returns, with what it expects.
+    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut total).cast()) };
+    total
 }
