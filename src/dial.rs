@@ -16,7 +16,7 @@ const ALONE: u64 = 250_000_000;
 const ALONE_AT_LEAST: u64 = 10_000_000;
 
 /// Attempts at once. Of more addresses, the next is tried when one of these has failed.
-const ATTEMPTS: usize = 32;
+const ATTEMPTS: usize = 128;
 
 /// Connects to one of the addresses by the deadline, which is that of `limit`, the connection's mode.
 pub fn connect_to_any(addresses: &Addresses, limit: Limit, deadline: Option<u64>) -> Result<OwnedFd> {

@@ -3,13 +3,21 @@
 #   make test-faults           system calls tampered with
 #   make test-fuzz             random sequences of calls against a model, and the boundary and pure parts fuzzed
 #   make test-memory           valgrind and sanitizers, small stacks, signal handlers, fork and exit
+#   make test-dial             connecting by name, in a network of its own
 #   make test-load             many descriptors and threads
 #   make test-seccomp          the system calls that SECURITY.md lists, and kernels that refuse some
 #   make test-architectures    other architectures, musl, and the oldest Rust
 #   make test-mutants          bugs planted, and caught
 
-campaigns := faults fuzz memory load seccomp architectures mutants
+campaigns := faults fuzz memory dial load seccomp architectures mutants
 
 .PHONY: $(addprefix test-,$(campaigns))
 $(addprefix test-,$(campaigns)): test-%: all
 	LIBSOCK_LONG=1 LIBSOCK_BUILD=$(build) $(source)/tests/run $*
+
+# sock_dial and Python's create_connection in the same network, into docs/dial.md.
+.PHONY: dial-table
+dial-table: all
+	$(CC) -std=c11 $(CFLAGS) -I$(source)/include -o $(build)/dial-driver $(source)/tests/dial/dial.c -L$(build) -lsock \
+	    -Wl,-rpath,$(build)
+	$(source)/tests/dial/lab.py $(source)/tests/dial/table.py $(build)/dial-driver $(source)/docs/dial.md

@@ -24,8 +24,8 @@ pub const LIBSOCK_EAI_SERVICE: c_int = 5008;
 ///
 /// All addresses of the host are tried as RFC 8305 (Happy Eyeballs) has it: IPv6 and IPv4 in turn, in
 /// the system's order of preference, each next one when the one before has failed or has had 250 ms,
-/// or less where not all would have their turn in the first half of the time. The first connection
-/// that is made is the result, the other attempts are closed.
+/// or less where not all would have their turn in the first half of the time, and 128 at once at most.
+/// The first connection that is made is the result, the other attempts are closed.
 ///
 /// @param host     the name of the host, or an address in numbers: of IPv4, or of IPv6, with its scope
 ///                 where it needs one, such as "fe80::1%eth0"
