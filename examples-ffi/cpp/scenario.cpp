@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -143,6 +144,39 @@ void signal_while_waiting() {
     std::cout << "signal during a timeout of 0.5 s: handled, and fired on time\n";
 }
 
+std::string port_of(const libsock::socket &socket) {
+    sockaddr_in address{};
+    socklen_t length = sizeof address;
+    if (getsockname(socket.native_handle(), reinterpret_cast<sockaddr *>(&address), &length) < 0)
+        throw std::system_error{errno, std::generic_category(), "getsockname"};
+    return std::to_string(ntohs(address.sin_port));
+}
+
+void by_name() {
+    auto listener = libsock::socket::listen("127.0.0.1", "0");
+    auto socket = libsock::socket::dial("localhost", port_of(listener).c_str(), 5s);
+    auto peer = listener.accept();
+    expect(socket.timeout() == 5s, "by name: another timeout");
+    socket.send_all("hello", 5);
+    std::string received(5, '\0');
+    peer.recv_all(received.data(), received.size());
+    expect(received == "hello", "by name: other bytes came");
+    std::cout << "by name: dialed, with a timeout of 5 s, and " << received << " went through\n";
+}
+
+void lookups() {
+    std::error_code host, service;
+    libsock::socket::dial("no such host", "7", 5s, host);
+    expect(host == libsock::lookup_errc::no_such_host, "lookups: " + host.message());
+    try {
+        libsock::socket::dial("127.0.0.1", "no-such-service", 5s);
+    } catch (const libsock::error &error) {
+        service = error.code();
+    }
+    expect(service == libsock::lookup_errc::no_such_service, "lookups: " + service.message());
+    std::cout << "lookups that fail: " << host.message() << ", " << service.message() << '\n';
+}
+
 } // namespace
 
 int main(int argc, char *argv[]) {
@@ -155,6 +189,8 @@ int main(int argc, char *argv[]) {
         echo(argv[1], argv[2]);
         early_close();
         signal_while_waiting();
+        by_name();
+        lookups();
     } catch (const std::exception &error) {
         std::cerr << error.what() << '\n';
         return EXIT_FAILURE;

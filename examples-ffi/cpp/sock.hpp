@@ -7,11 +7,11 @@
 //
 // As in std::filesystem, what fails throws, or fills in a std::error_code. Its category is
 // std::generic_category(), so that it compares with std::errc: operation_would_block when not ready in
-// non-blocking mode, timed_out, broken_pipe for a closed peer. SIGPIPE is never raised. A call that waits blocks
-// its thread; signals neither end nor prolong the wait, unless set_interrupt asks for std::errc::interrupted.
+// non-blocking mode, timed_out, broken_pipe for a closed peer. That of a lookup that fails is lookup_category(), which
+// compares with lookup_errc. SIGPIPE is never raised. A call that waits blocks its thread; signals neither end nor
+// prolong the wait, unless set_interrupt asks for std::errc::interrupted.
 //
-// It does not resolve names, and leaves addresses to <netinet/in.h>. For what is not here, call the functions
-// of <sock.h> on native_handle().
+// It leaves addresses to <netinet/in.h>. For what is not here, call the functions of <sock.h> on native_handle().
 
 #ifndef SOCK_HPP
 #define SOCK_HPP
@@ -19,7 +19,9 @@
 #include <chrono>
 #include <cstddef>
 #include <limits>
+#include <string>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include <sock.h>
@@ -32,6 +34,27 @@ using seconds = std::chrono::duration<double>;
 
 // The timeout of blocking mode.
 inline constexpr seconds forever{std::numeric_limits<double>::infinity()};
+
+// Why a lookup failed.
+enum class lookup_errc {
+    no_such_host = LIBSOCK_EAI_NONAME,
+    try_again = LIBSOCK_EAI_AGAIN,
+    failed = LIBSOCK_EAI_FAIL,
+    no_address = LIBSOCK_EAI_NODATA,
+    no_such_service = LIBSOCK_EAI_SERVICE,
+};
+
+inline const std::error_category &lookup_category() noexcept {
+    static const struct final : std::error_category {
+        const char *name() const noexcept override { return "lookup"; }
+        std::string message(int code) const override { return sock_strerror(code); }
+    } category;
+    return category;
+}
+
+inline std::error_code make_error_code(lookup_errc code) noexcept {
+    return {static_cast<int>(code), lookup_category()};
+}
 
 // What the throwing functions throw.
 class error : public std::system_error {
@@ -61,6 +84,22 @@ public:
             ::close(fd_);
     }
 
+    // Connects by TCP, lookup included, within a time that becomes the timeout.
+    static socket dial(const char *host, const char *service, seconds timeout) {
+        return socket{static_cast<int>(check(sock_dial(host, service, timeout.count()), "sock_dial"))};
+    }
+    static socket dial(const char *host, const char *service, seconds timeout, std::error_code &ec) noexcept {
+        return adopt(sock_dial(host, service, timeout.count()), ec);
+    }
+
+    // Listens in blocking mode: on all addresses if the host is null, and at any port for the service "0".
+    static socket listen(const char *host, const char *service, int backlog = 0) {
+        return socket{static_cast<int>(check(sock_listen(host, service, backlog), "sock_listen"))};
+    }
+    static socket listen(const char *host, const char *service, int backlog, std::error_code &ec) noexcept {
+        return adopt(sock_listen(host, service, backlog), ec);
+    }
+
     void swap(socket &other) noexcept { std::swap(fd_, other.fd_); }
     int native_handle() const noexcept { return fd_; }
     int release() noexcept { return std::exchange(fd_, -1); }
@@ -84,11 +123,7 @@ public:
 
     // The new socket is in blocking mode.
     socket accept() { return socket{static_cast<int>(check(sock_accept(fd_, nullptr, nullptr), "sock_accept"))}; }
-    socket accept(std::error_code &ec) noexcept {
-        const int fd = sock_accept(fd_, nullptr, nullptr);
-        ec = to_error(fd);
-        return fd < 0 ? socket{} : socket{fd};
-    }
+    socket accept(std::error_code &ec) noexcept { return adopt(sock_accept(fd_, nullptr, nullptr), ec); }
 
     // Sends some of it, or receives what is there. Receiving 0 bytes is the end of a stream.
     std::size_t send(const void *data, std::size_t size) { return check(sock_send(fd_, data, size, 0), "sock_send"); }
@@ -127,7 +162,9 @@ public:
 
 private:
     static std::error_code to_error(ssize_t code) noexcept {
-        return {code < 0 ? static_cast<int>(-code) : 0, std::generic_category()};
+        constexpr int last_errno = 4095; // The highest number that an error of Linux can have.
+        const int number = code < 0 ? static_cast<int>(-code) : 0;
+        return {number, number > last_errno ? lookup_category() : std::generic_category()};
     }
     static std::size_t check(ssize_t code, const char *function) {
         if (code < 0)
@@ -139,9 +176,16 @@ private:
         return code < 0 ? 0 : static_cast<std::size_t>(code);
     }
 
+    static socket adopt(int code, std::error_code &ec) noexcept {
+        ec = to_error(code);
+        return code < 0 ? socket{} : socket{code};
+    }
+
     int fd_ = -1;
 };
 
 } // namespace libsock
+
+template <> struct std::is_error_code_enum<libsock::lookup_errc> : std::true_type {};
 
 #endif

@@ -27,6 +27,8 @@ func main() {
 	echo(net.JoinHostPort(os.Args[1], os.Args[2]))
 	earlyClose()
 	signalWhileWaiting()
+	byName()
+	lookups()
 }
 
 func notReadyThenTimeout() {
@@ -55,9 +57,9 @@ func notReadyThenTimeout() {
 func echo(address string) {
 	tcp, err := net.Dial("tcp", address)
 	check(err)
-	defer tcp.Close()
 	conn, err := sock.New(tcp.(*net.TCPConn))
 	check(err)
+	defer conn.Close()
 	check(conn.SetTimeout(30 * time.Second))
 
 	sent := make([]byte, 8<<20)
@@ -118,6 +120,45 @@ func signalWhileWaiting() {
 		expect(false, "signal", "it was not handled")
 	}
 	fmt.Println("signal during a timeout of 0.5 s: handled, and fired on time")
+}
+
+func byName() {
+	const timeout = 5 * time.Second
+	listener, err := sock.Listen("127.0.0.1", "0", 0)
+	check(err)
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	check(err)
+	conn, err := sock.Dial("localhost", port, timeout)
+	check(err)
+	defer conn.Close()
+	peer, err := listener.Accept()
+	check(err)
+	defer peer.Close()
+
+	kept, err := conn.Timeout()
+	check(err)
+	expect(kept == timeout, "by name", kept)
+	_, err = conn.Write([]byte("hello"))
+	check(err)
+	received := make([]byte, 5)
+	_, err = io.ReadFull(peer, received)
+	check(err)
+	expect(string(received) == "hello", "by name", received)
+	fmt.Printf("by name: dialed, with a timeout of 5 s, and %s went through\n", received)
+}
+
+func lookups() {
+	words := func(host, service string, reason sock.LookupError) error {
+		_, err := sock.Dial(host, service, 5*time.Second)
+		expect(errors.Is(err, reason), "lookups", err)
+		return errors.Unwrap(err)
+	}
+	host := words("no such host", "7", sock.NoHost)
+	service := words("127.0.0.1", "no-such-service", sock.NoService)
+	_, err := sock.Dial("127.0.0.1\x00.example", "7", 5*time.Second)
+	expect(errors.Is(err, syscall.EINVAL), "lookups", err)
+	fmt.Printf("lookups that fail: %v, %v\n", host, service)
 }
 
 // pair returns the two ends of a connection, the first of them adopted.

@@ -2,10 +2,10 @@ import com.sun.jna.Native;
 import com.sun.jna.NativeLong;
 import java.io.EOFException;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -25,9 +25,11 @@ public final class Scenario {
             System.exit(64);
         }
         notReadyThenTimeout();
-        echo(new InetSocketAddress(args[0], Integer.parseInt(args[1])));
+        echo(args[0], args[1]);
         earlyClose();
         signalWhileWaiting();
+        byName();
+        lookups();
     }
 
     private static void notReadyThenTimeout() throws IOException {
@@ -45,13 +47,13 @@ public final class Scenario {
         }
     }
 
-    private static void echo(InetSocketAddress address) throws IOException, InterruptedException, ExecutionException {
+    private static void echo(String host, String port) throws IOException, InterruptedException, ExecutionException {
         ByteBuffer sent = ByteBuffer.allocateDirect(8 << 20);
         ByteBuffer received = ByteBuffer.allocateDirect(sent.capacity());
         for (int i = 0; i < sent.capacity(); i++) {
             sent.put(i, (byte) (i % 251));
         }
-        try (Sock sock = Sock.connect(address, Duration.ofSeconds(30))) {
+        try (Sock sock = Sock.dial(host, port, Duration.ofSeconds(30))) {
             FutureTask<Integer> sending = new FutureTask<>(() -> sock.write(sent));
             new Thread(sending).start();
             sock.readFully(received);
@@ -102,6 +104,40 @@ public final class Scenario {
         }
         expect(unhandled.await(10, TimeUnit.SECONDS), "signal: not handled");
         System.out.println("signal during a timeout of 0.5 s: handled, and fired on time");
+    }
+
+    private static void byName() throws IOException {
+        Duration timeout = Duration.ofSeconds(5);
+        try (Sock listener = Sock.listen("127.0.0.1", "0", 0);
+                Sock sock = Sock.dial("localhost", Integer.toString(listener.port()), timeout);
+                Sock peer = listener.accept()) {
+            expect(sock.getTimeout().equals(timeout), "by name: a timeout of " + sock.getTimeout());
+            ByteBuffer sent = ByteBuffer.wrap("hello".getBytes(StandardCharsets.US_ASCII));
+            ByteBuffer received = ByteBuffer.allocate(sent.capacity());
+            sock.write(sent);
+            peer.readFully(received);
+            expect(received.flip().equals(sent.flip()), "by name: other bytes came");
+            System.out.println("by name: dialed, with a timeout of 5 s, and hello went through");
+        }
+    }
+
+    private static void lookups() throws IOException {
+        String host = lookupError("no such host", "7", Sock.LookupException.NO_HOST);
+        String service = lookupError("127.0.0.1", "no-such-service", Sock.LookupException.NO_SERVICE);
+        try (Sock sock = Sock.dial("127.0.0.1\0.example", "7", Duration.ofSeconds(5))) {
+            throw new AssertionError("lookups: a host with a NUL");
+        } catch (IllegalArgumentException e) {
+            System.out.printf("lookups that fail: %s, %s%n", host, service);
+        }
+    }
+
+    private static String lookupError(String host, String service, int code) throws IOException {
+        try (Sock sock = Sock.dial(host, service, Duration.ofSeconds(5))) {
+            throw new AssertionError("lookups: " + host + ", " + service);
+        } catch (Sock.LookupException e) {
+            expect(e.code == code, "lookups: " + e);
+            return e.getMessage();
+        }
     }
 
     private static void expectTimeout(Sock sock, Duration timeout) throws IOException {

@@ -61,7 +61,7 @@ local function echo(host, port)
   for byte = 0, 250 do cycle[#cycle + 1] = string.char(byte) end
   local size = 8 * 2 ^ 20
   local data = table.concat(cycle):rep(33421):sub(1, size)
-  local connection = assert(sock.connect(host, port, 30))
+  local connection = assert(sock.dial(host, port, 30))
   connection:settimeout(0)
   local sent, received, parts = 0, 0, {}
   while received < size do
@@ -103,7 +103,28 @@ local function interrupted()
   end
 end
 
+local function by_name()
+  local listener = assert(sock.listen("127.0.0.1", 0))
+  local near = assert(sock.dial("localhost", listener:port(), 5))
+  local far = assert(listener:accept())
+  near:sendall("hello")
+  if near:gettimeout() == 5 and far:recvall(5) == "hello" then
+    print("by name: dialed, with a timeout of 5 s, and hello went through")
+  end
+end
+
+local function lookups()
+  local _, host, host_code = sock.dial("no such host", 7, 5)
+  local _, service, service_code = sock.dial("127.0.0.1", "no-such-service", 5)
+  local refused = not pcall(sock.dial, "127.0.0.1\0.example", 7, 5)
+  if refused and host_code == sock.EAI_NONAME and service_code == sock.EAI_SERVICE then
+    print("lookups that fail: " .. host .. ", " .. service)
+  end
+end
+
 not_ready()
-echo(arg[1], tonumber(arg[2]))
+echo(arg[1], arg[2])
 early_close()
 interrupted()
+by_name()
+lookups()

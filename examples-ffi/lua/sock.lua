@@ -4,19 +4,20 @@
 -- The program beside it: luajit scenario.lua HOST PORT, with the address of a running echo-server.
 --
 --   local sock = require("sock")
---   local connection = assert(sock.connect("127.0.0.1", 7007, 5))
+--   local connection = assert(sock.dial("localhost", 7007, 5))
 --   connection:settimeout(0.25)
 --   local data, err, partial = connection:recv(4096)
 --
 -- As in LuaSocket, what fails gives nil, an error, and what was done all the same: the data that recvall
 -- received, or how many bytes sendall sent. The error is "not ready" in non-blocking mode, "timeout", "closed"
--- for a peer that closed, or else the message of the errno.
+-- for a peer that closed, or else the library's words. dial and listen give the number of the error besides: an
+-- errno, or when a lookup failed sock.EAI_NONAME and so on.
 --
 -- The hooks of LuaJIT, Ctrl-C in the luajit program among them, run as soon as a signal comes. One that raises an
--- error ends the wait; after one that returns, it goes on for the time that is left. A call that waits stops all
--- coroutines: with a scheduler of them use non-blocking mode.
+-- error ends the wait; after one that returns, it goes on for the time that is left. Only dial and listen are not
+-- interrupted. A call that waits stops all coroutines: with a scheduler of them use non-blocking mode.
 --
--- It does not resolve names, nor send or receive datagrams with addresses.
+-- It does not send or receive datagrams with addresses.
 
 local ffi = require("ffi")
 
@@ -27,26 +28,31 @@ int sock_setinterrupt(int fd, int on);
 ssize_t sock_recv(int fd, void *buf, size_t len, int flags);
 int sock_sendall(int fd, const void *buf, size_t len, int flags, size_t *sent);
 int sock_recvall(int fd, void *buf, size_t len, int flags, size_t *received);
-int sock_connect(int fd, const void *addr, unsigned addrlen);
 int sock_accept(int fd, void *addr, unsigned *addrlen);
+int sock_dial(const char *host, const char *service, double seconds);
+int sock_listen(const char *host, const char *service, int backlog);
 int sock_wait(int fd, int events, double seconds);
 const char *sock_strerror(int code);
 
-struct sock_address { uint16_t family; uint8_t port[2]; uint8_t address[4]; uint8_t zero[8]; };
 struct sock_time { long seconds, nanoseconds; };
-int inet_pton(int family, const char *text, void *address);
 int clock_gettime(int clock, struct sock_time *time);
-int socket(int domain, int type, int protocol);
+int getsockname(int fd, void *addr, unsigned *addrlen);
 int close(int fd);
 ]]
 
 local C, lib = ffi.C, ffi.load("libsock.so.0")
-local mips = jit.arch:find("^mips") ~= nil
-local EINTR, EAGAIN, EPIPE, ETIMEDOUT = 4, 11, 32, mips and 145 or 110
-local AF_INET, CLOCK_MONOTONIC, MSG_DONTWAIT = 2, 1, 0x40
-local STREAM = bit.bor(mips and 2 or 1, 0x80000) -- SOCK_STREAM and SOCK_CLOEXEC
+local EINTR, EAGAIN, EPIPE, ETIMEDOUT = 4, 11, 32, jit.arch:find("^mips") and 145 or 110
+local CLOCK_MONOTONIC, MSG_DONTWAIT = 1, 0x40
 
-local sock = { POLLIN = 0x001, POLLOUT = 0x004 }
+local sock = {
+  POLLIN = 0x001,
+  POLLOUT = 0x004,
+  EAI_NONAME = 5002,
+  EAI_AGAIN = 5003,
+  EAI_FAIL = 5004,
+  EAI_NODATA = 5005,
+  EAI_SERVICE = 5008,
+}
 local Socket = {}
 Socket.__index = Socket
 
@@ -88,18 +94,26 @@ function sock.new(fd)
   return ok and setmetatable({ fd = fd }, Socket), err
 end
 
--- Connects to an IPv4 address within so many seconds, which become the timeout.
-function sock.connect(address, port, seconds)
-  local to = ffi.new("struct sock_address", { family = AF_INET, port = { math.floor(port / 256), port % 256 } })
-  if C.inet_pton(AF_INET, address, to.address) ~= 1 then return nil, "not an IPv4 address" end
-  local fd = C.socket(AF_INET, STREAM, 0)
-  if fd < 0 then return result(-ffi.errno()) end
-  local self = sock.new(fd)
-  self:settimeout(seconds or math.huge)
-  local ok, err = run(self, sock.POLLOUT, function() return lib.sock_connect(fd, to, ffi.sizeof(to)) end)
-  if ok then return self end
-  self:close()
-  return nil, err
+local function text(value)
+  if value == nil then return nil end
+  value = tostring(value)
+  if value:find("\0", 1, true) then error("a string with a NUL", 3) end
+  return value
+end
+
+local function made(code)
+  if code >= 0 then return sock.new(code) end
+  return result(code, -code)
+end
+
+-- Connects by TCP, lookup included, within so many seconds, which become the timeout.
+function sock.dial(host, service, seconds)
+  return made(lib.sock_dial(text(host), text(service), seconds or math.huge))
+end
+
+-- Listens in blocking mode. A host of nil is all addresses, service 0 any port.
+function sock.listen(host, service, backlog)
+  return made(lib.sock_listen(text(host), text(service), backlog or 0))
 end
 
 -- math.huge is blocking mode, 0 non-blocking mode.
@@ -147,6 +161,13 @@ end
 -- Waits for sock.POLLIN, sock.POLLOUT or their sum, in any mode, and gives what is ready.
 function Socket:wait(events, seconds)
   return run(self, events, function() return lib.sock_wait(self.fd, events, seconds) end, nil, seconds)
+end
+
+-- The port of this end, for TCP.
+function Socket:port()
+  local address, length = ffi.new("uint8_t[28]"), ffi.new("unsigned[1]", 28) -- sockaddr_in6
+  if C.getsockname(self.fd, address, length) < 0 then return result(-ffi.errno()) end
+  return address[2] * 256 + address[3]
 end
 
 function Socket:close()

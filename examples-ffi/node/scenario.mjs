@@ -56,7 +56,7 @@ async function notReady() {
 async function echo(host, port) {
   const data = Uint8Array.from({ length: SIZE }, (_, i) => i % 251);
   const received = new Uint8Array(SIZE);
-  const connection = await Socket.connect(host, port, 30);
+  const connection = await Socket.dial(host, port, 30);
   await Promise.all([connection.sendAll(data), connection.recvAll(received)]);
   await connection.close();
   if (Buffer.compare(data, received) === 0) {
@@ -87,7 +87,31 @@ async function interrupted() {
   await Promise.all([near.close(), far.close()]);
 }
 
+async function byName() {
+  const listener = await Socket.listen('127.0.0.1', 0);
+  const near = await Socket.dial('localhost', listener.port, 5);
+  const far = await listener.accept();
+  const received = Buffer.alloc(5);
+  await Promise.all([near.sendAll(Buffer.from('hello')), far.recvAll(received)]);
+  if (near.getTimeout() === 5 && received.toString() === 'hello') {
+    console.log('by name: dialed, with a timeout of 5 s, and hello went through');
+  }
+  await Promise.all([listener.close(), near.close(), far.close()]);
+}
+
+async function lookups() {
+  const host = await failure(Socket.dial('no such host', 7, 5));
+  const service = await failure(Socket.dial('127.0.0.1', 'no-such-service', 5));
+  const nul = await failure(Socket.dial('127.0.0.1\0.example', 7, 5));
+  if (host.code === 'EAI_NONAME' && service.code === 'EAI_SERVICE' && nul instanceof TypeError) {
+    const words = [host, service].map((error) => /: (.*),/.exec(error.message)[1]);
+    console.log(`lookups that fail: ${words.join(', ')}`);
+  }
+}
+
 await notReady();
-await echo(process.argv[2], Number(process.argv[3]));
+await echo(process.argv[2], process.argv[3]);
 await earlyClose();
 await interrupted();
+await byName();
+await lookups();

@@ -3,25 +3,23 @@
 // It needs libsock (make install), Node.js 18 or later, and `npm install koffi`. Copy this file into your
 // project. The program beside it: `node scenario.mjs HOST PORT`, with the address of a running echo-server.
 //
-//     const connection = await Socket.connect('127.0.0.1', 7007, 5);
+//     const connection = await Socket.dial('localhost', 7007, 5);
 //     connection.setTimeout(0.25);
 //     const data = await connection.recv(4096);
 //
 // What fails is rejected with an Error as Node's own are: `code` 'EAGAIN' when not ready in non-blocking mode,
-// 'ETIMEDOUT', 'EPIPE' for a peer that closed, and so on. Its `transferred` tells how many bytes moved all the
-// same.
+// 'ETIMEDOUT', 'EPIPE' for a peer that closed, and so on; when a lookup failed 'EAI_NONAME', 'EAI_SERVICE' and
+// others. Its `transferred` tells how many bytes moved all the same.
 //
 // Whatever may wait is a promise, and waits in a thread of libuv's pool: the event loop goes on, and runs the
 // handlers of signals. There are four such threads, for files and names too, unless UV_THREADPOOL_SIZE says
 // otherwise, and process.exit() waits for them. So do not leave sockets without a timeout; for many idle
 // connections node:net is the better choice.
 //
-// The sockets of node:net do not give up their descriptors: a Socket is made by connect(), or of any other
-// descriptor, from systemd for one. It does not send or receive datagrams with addresses.
+// The sockets of node:net do not give up their descriptors: a Socket is made by dial(), listen() and accept(), or of
+// any other descriptor, from systemd for one. It does not send or receive datagrams with addresses.
 
-import { lookup } from 'node:dns/promises';
 import { closeSync } from 'node:fs';
-import { endianness } from 'node:os';
 import { getSystemErrorName, promisify } from 'node:util';
 import koffi from 'koffi';
 
@@ -36,15 +34,22 @@ const calls = Object.fromEntries([
   'ssize_t sock_recv(int fd, void *buf, size_t len, int flags)',
   'int sock_sendall(int fd, const void *buf, size_t len, int flags, _Out_ size_t *sent)',
   'int sock_recvall(int fd, void *buf, size_t len, int flags, _Out_ size_t *received)',
-  'int sock_connect(int fd, const void *addr, uint32_t addrlen)',
   'int sock_accept(int fd, void *addr, void *addrlen)',
+  'int sock_dial(const char *host, const char *service, double seconds)',
+  'int sock_listen(const char *host, const char *service, int backlog)',
 ].map((prototype) => lib.func(prototype)).map((call) => [call.name, promisify(call.async)]));
 
 const libc = koffi.load('libc.so.6');
-const socket = libc.func('int socket(int domain, int type, int protocol)');
+const getsockname = libc.func('int getsockname(int fd, void *addr, _Inout_ uint32_t *addrlen)');
 const shutdown = libc.func('int shutdown(int fd, int how)');
-const [AF_INET, SHUT_RDWR] = [2, 2];
-const STREAM = 1 | 0o2000000; // SOCK_STREAM and SOCK_CLOEXEC, other than on MIPS
+const SHUT_RDWR = 2;
+const LOOKUP_ERRORS = {
+  5002: 'EAI_NONAME',
+  5003: 'EAI_AGAIN',
+  5004: 'EAI_FAIL',
+  5005: 'EAI_NODATA',
+  5008: 'EAI_SERVICE',
+};
 
 // Owns a descriptor. Seconds are as in sock.h: 0 is non-blocking mode, Infinity blocking mode.
 export class Socket {
@@ -54,19 +59,21 @@ export class Socket {
     this.fd = fd;
   }
 
-  // Connects, over IPv4, within so many seconds, which become the timeout.
-  static async connect(host, port, seconds = Infinity) {
-    const { address } = await lookup(host, 4);
-    const made = new Socket(check(socket(AF_INET, STREAM, 0), 'socket'));
-    try {
-      made.setTimeout(seconds);
-      const to = sockaddr(address, port);
-      await made.#call('sock_connect', to, to.length);
-      return made;
-    } catch (error) {
-      await made.close();
-      throw error;
-    }
+  // Connects by TCP, lookup included, within so many seconds, which become the timeout.
+  static async dial(host, service, seconds = Infinity) {
+    return new Socket(check(await calls.sock_dial(text(host), text(service), seconds), 'sock_dial'));
+  }
+
+  // Listens in blocking mode. A host of null is all addresses, service 0 any port.
+  static async listen(host, service, backlog = 0) {
+    return new Socket(check(await calls.sock_listen(text(host), text(service), backlog), 'sock_listen'));
+  }
+
+  // The port of this end, for TCP.
+  get port() {
+    const address = Buffer.alloc(28); // sockaddr_in6
+    check(getsockname(this.fd, address, [address.length]), 'getsockname');
+    return address.readUInt16BE(2);
   }
 
   setTimeout(seconds) {
@@ -134,15 +141,14 @@ export class Socket {
 function check(code, syscall) {
   if (code >= 0) return code;
   const errno = syscall.startsWith('sock_') ? code : -koffi.errno();
-  const name = getSystemErrorName(errno);
+  const name = LOOKUP_ERRORS[-errno] ?? getSystemErrorName(errno);
   const error = new Error(`${name}: ${strerror(errno)}, ${syscall}`);
   throw Object.assign(error, { errno, code: name, syscall, transferred: 0 });
 }
 
-function sockaddr(address, port) {
-  const bytes = Buffer.alloc(16);
-  bytes[endianness() === 'LE' ? 0 : 1] = AF_INET;
-  bytes.writeUInt16BE(port, 2);
-  bytes.set(address.split('.').map(Number), 4);
-  return bytes;
+function text(value) {
+  if (value == null) return null;
+  const string = String(value);
+  if (string.includes('\0')) throw new TypeError('a string with a NUL');
+  return string;
 }

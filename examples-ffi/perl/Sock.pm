@@ -6,21 +6,24 @@ package Sock;
 # libffi-platypus-perl). Copy this file into your project. The program beside it: perl scenario.pl HOST PORT, with
 # the address of a running echo-server.
 #
-#   my $connection = Sock->new(IO::Socket::INET->new("127.0.0.1:7007"));
+#   my $connection = Sock->dial("localhost", 7007, 5) or die "dial: $@";
 #   $connection->settimeout(0.25);
 #   defined $connection->recv(my $data, 4096) or die "recv: $!";
 #
 # As with Perl's own functions, what fails gives undef and sets $!: $!{EAGAIN} when not ready in non-blocking
 # mode, $!{ETIMEDOUT}, $!{EPIPE} for a peer that closed, and so on. transferred() tells how many bytes the last
-# sendall or recvall moved all the same.
+# sendall or recvall moved all the same. dial and listen put the library's words in $@ besides; when a lookup failed,
+# $! is Sock::EAI_NONAME, Sock::EAI_SERVICE and so on, for which Perl has no words.
 #
 # Perl's signal handlers run as soon as a signal comes. One that dies ends the wait; after one that returns, it goes
-# on for the time that is left. A call that waits stops an event loop: use non-blocking mode there.
+# on for the time that is left. Only dial and listen are not interrupted: handlers run after them. A call that waits
+# stops an event loop: use non-blocking mode there.
 #
-# It does not connect, nor send or receive datagrams with addresses, and bypasses the buffers of print and readline.
+# It does not send or receive datagrams with addresses, and bypasses the buffers of print and readline.
 
 use strict;
 use warnings;
+use Carp qw(croak);
 use Errno qw(EAGAIN EINTR ETIMEDOUT);
 use FFI::Platypus 2.00;
 use FFI::Platypus::Buffer qw(grow scalar_to_pointer set_used_length);
@@ -38,14 +41,31 @@ $ffi->attach(@$_) for (
     [ sock_sendall      => [qw(int opaque size_t int size_t*)] => 'int' ],
     [ sock_recvall      => [qw(int opaque size_t int size_t*)] => 'int' ],
     [ sock_accept       => [qw(int opaque opaque)]             => 'int' ],
+    [ sock_dial         => [qw(string string double)]          => 'int' ],
+    [ sock_listen       => [qw(string string int)]             => 'int' ],
     [ sock_wait         => [qw(int int double)]                => 'int' ],
+    [ sock_strerror     => [qw(int)]                           => 'string' ],
 );
+
+use constant { EAI_NONAME => 5002, EAI_AGAIN => 5003, EAI_FAIL => 5004, EAI_NODATA => 5005, EAI_SERVICE => 5008 };
 
 # Any handle that has a fileno. Its close still closes the socket.
 sub new {
     my ($class, $handle) = @_;
     my $self = bless { handle => $handle, transferred => 0 }, $class;
     return defined _result(sock_setinterrupt($self->fileno, 1)) ? $self : undef;
+}
+
+# Connects by TCP, lookup included, within so many seconds, which become the timeout.
+sub dial {
+    my ($class, $host, $service, $seconds) = @_;
+    return $class->_made(sock_dial(_text($host), _text($service), $seconds // 9**9**9));
+}
+
+# Gives a listening Sock in blocking mode. An undefined host is all addresses, service 0 any port.
+sub listen {
+    my ($class, $host, $service, $backlog) = @_;
+    return $class->_made(sock_listen(_text($host), _text($service), $backlog // 0));
 }
 
 sub handle      { $_[0]{handle} }
@@ -108,8 +128,22 @@ sub recvall {
 sub accept {
     my ($self) = @_;
     my $fd = $self->_run(POLLIN, sub { sock_accept($_[0], undef, undef) }) // return;
+    return Sock->_made($fd);
+}
+
+# Of a new descriptor, or a code.
+sub _made {
+    my ($class, $code) = @_;
+    $@ = sock_strerror($code) if $code < 0;
+    my $fd = _result($code) // return;
     open my $handle, '+<&=', $fd or return;
-    return Sock->new($handle);
+    return $class->new($handle);
+}
+
+sub _text {
+    my ($text) = @_;
+    croak 'a string with a NUL' if defined $text && $text =~ /\0/;
+    return $text;
 }
 
 # Where the bytes of a string are, and how many.

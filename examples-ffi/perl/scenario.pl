@@ -8,7 +8,7 @@ use Compress::Raw::Zlib qw(adler32);
 use FindBin;
 use IO::Socket::INET;
 use POSIX qw(_exit);
-use Socket qw(AF_UNIX SOCK_STREAM);
+use Socket qw(AF_UNIX SOCK_STREAM unpack_sockaddr_in);
 use Time::HiRes qw(clock_gettime ualarm CLOCK_MONOTONIC);
 use lib $FindBin::Bin;
 use Sock;
@@ -74,8 +74,32 @@ sub interrupted {
     print "signal during a timeout of 0.5 s: handled, and fired on time\n" if times_out($near, 0.5) && $handled == 1;
 }
 
+sub by_name {
+    my $listener = Sock->listen('127.0.0.1', 0) or die "listen: $@";
+    my ($port)   = unpack_sockaddr_in(getsockname $listener->handle);
+    my $near     = Sock->dial('localhost', $port, 5) or die "dial: $@";
+    my $far      = $listener->accept or die "accept: $!";
+    $near->sendall('hello') or die "sendall: $!";
+    $far->recvall(my $data, 5) or die "recvall: $!";
+    print "by name: dialed, with a timeout of 5 s, and $data went through\n" if $near->gettimeout == 5;
+}
+
+sub lookup_error {
+    my ($host, $service, $code) = @_;
+    return if Sock->dial($host, $service, 5);
+    return $! == $code ? $@ : "error $!";
+}
+
+sub lookups {
+    my $host    = lookup_error('no such host', 7, Sock::EAI_NONAME);
+    my $service = lookup_error('127.0.0.1', 'no-such-service', Sock::EAI_SERVICE);
+    eval { Sock->dial("127.0.0.1\0.example", 7, 5); 1 } or print "lookups that fail: $host, $service\n";
+}
+
 $| = 1;
 not_ready();
 echo(@ARGV);
 early_close();
 interrupted();
+by_name();
+lookups();

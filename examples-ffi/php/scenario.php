@@ -48,11 +48,11 @@ function notReady(): void
 }
 
 /** One thread does both, in non-blocking mode: a part of each whenever there is one. */
-function echoBack(string $host, int $port): void
+function echoBack(string $host, string $port): void
 {
     $size = 8 << 20;
     $data = substr(str_repeat(pack('C*', ...range(0, 250)), 33421), 0, $size);
-    $connection = Socket::connect($host, $port, 30);
+    $connection = Socket::dial($host, $port, 30);
     $connection->setTimeout(0);
     $sent = 0;
     $received = '';
@@ -105,7 +105,41 @@ function interrupted(): void
     }
 }
 
+function byName(): void
+{
+    $listener = Socket::listen('127.0.0.1', 0);
+    $near = Socket::dial('localhost', $listener->port(), 5);
+    $far = $listener->accept();
+    $near->sendAll('hello');
+    if ($near->getTimeout() === 5.0 && $far->recvAll(5) === 'hello') {
+        echo "by name: dialed, with a timeout of 5 s, and hello went through\n";
+    }
+}
+
+function lookupError(string $host, string|int $service, int $code): string
+{
+    try {
+        Socket::dial($host, $service, 5);
+    } catch (Sock\LookupError $error) {
+        return $error->getCode() === $code ? $error->getMessage() : (string) $error;
+    }
+    return '';
+}
+
+function lookups(): void
+{
+    $host = lookupError('no such host', 7, Sock\LookupError::NO_HOST);
+    $service = lookupError('127.0.0.1', 'no-such-service', Sock\LookupError::NO_SERVICE);
+    try {
+        Socket::dial("127.0.0.1\0.example", 7, 5);
+    } catch (ValueError) {
+        echo "lookups that fail: $host, $service\n";
+    }
+}
+
 notReady();
-echoBack($argv[1], (int) $argv[2]);
+echoBack($argv[1], $argv[2]);
 earlyClose();
 interrupted();
+byName();
+lookups();

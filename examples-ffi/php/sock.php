@@ -6,20 +6,21 @@
 // which on Debian are in php-cli; anywhere but on the command line ffi.enable must allow it. Copy this file into
 // your project. The program beside it: php scenario.php HOST PORT, with the address of a running echo-server.
 //
-//     $connection = Sock\Socket::connect('127.0.0.1', 7007, 5);
+//     $connection = Sock\Socket::dial('localhost', 7007, 5);
 //     $connection->setTimeout(0.25);
 //     $data = $connection->recv(4096);
 //
 // What fails throws a Sock\Error, whose code is the errno: a Sock\NotReady in non-blocking mode, a Sock\Timeout,
 // a Sock\Closed for a peer that closed. Its `transferred` tells how many bytes moved all the same, its `data`
-// what recvAll received.
+// what recvAll received. A lookup that fails throws a Sock\LookupError, whose code is one of its constants.
 //
 // With pcntl_async_signals(true), signal handlers run as soon as a signal comes. One that throws ends the wait; after
-// one that returns, it goes on for the time that is left.
+// one that returns, it goes on for the time that is left. Only dial and listen are not interrupted: handlers run after
+// them.
 //
-// The sockets and streams of PHP do not give up their descriptors: a Socket is made by connect(), or of any other
-// descriptor. It does not resolve names, nor send or receive datagrams with addresses. A call that waits occupies
-// the process, fibers included: with an event loop use non-blocking mode.
+// The sockets and streams of PHP do not give up their descriptors: a Socket is made by dial(), listen() and accept(),
+// or of any other descriptor. It does not send or receive datagrams with addresses. A call that waits occupies the
+// process, fibers included: with an event loop use non-blocking mode.
 
 declare(strict_types=1);
 
@@ -39,12 +40,21 @@ final class NotReady extends Error {}
 final class Timeout extends Error {}
 final class Closed extends Error {}
 
+final class LookupError extends Error
+{
+    public const NO_HOST = 5002;
+    public const TRY_AGAIN = 5003;
+    public const FAILED = 5004;
+    public const NO_ADDRESS = 5005;
+    public const NO_SERVICE = 5008;
+}
+
 /** Owns a descriptor, and closes it. Seconds are as in sock.h: 0 is non-blocking mode, INF blocking mode. */
 final class Socket
 {
     public const POLLIN = 0x001;
     public const POLLOUT = 0x004;
-    private const SOCK_CLOEXEC = 0o2000000;
+    private const LAST_ERRNO = 4095; // The highest number that an error of Linux can have.
 
     public static function lib(): \FFI
     {
@@ -56,11 +66,12 @@ final class Socket
             ssize_t sock_recv(int fd, void *buf, size_t len, int flags);
             int sock_sendall(int fd, const char *buf, size_t len, int flags, size_t *sent);
             int sock_recvall(int fd, void *buf, size_t len, int flags, size_t *received);
-            int sock_connect(int fd, const char *addr, unsigned addrlen);
             int sock_accept(int fd, void *addr, unsigned *addrlen);
+            int sock_dial(const char *host, const char *service, double seconds);
+            int sock_listen(const char *host, const char *service, int backlog);
             int sock_wait(int fd, int events, double seconds);
             const char *sock_strerror(int code);
-            int socket(int domain, int type, int protocol);
+            int getsockname(int fd, void *addr, unsigned *addrlen);
             int close(int fd);
             int *__errno_location(void);
             C, 'libsock.so.0');
@@ -76,15 +87,27 @@ final class Socket
         self::lib()->close($this->fd);
     }
 
-    /** Connects to an IPv4 address within so many seconds, which become the timeout. */
-    public static function connect(string $address, int $port, float $seconds = INF): self
+    /** Connects by TCP, lookup included, within so many seconds, which become the timeout. */
+    public static function dial(string $host, string|int $service, float $seconds = INF): self
     {
-        $fd = self::lib()->socket(\AF_INET, \SOCK_STREAM | self::SOCK_CLOEXEC, 0);
-        $socket = new self(self::check($fd < 0 ? -self::lib()->__errno_location()[0] : $fd));
-        $socket->setTimeout($seconds);
-        $to = pack('Sna4x8', \AF_INET, $port, inet_pton($address));
-        $socket->run(self::POLLOUT, fn () => self::lib()->sock_connect($socket->fd, $to, strlen($to)));
-        return $socket;
+        return new self(self::check(self::lib()->sock_dial(self::text($host), self::text($service), $seconds)));
+    }
+
+    /** Listens in blocking mode. A host of null is all addresses, service 0 any port. */
+    public static function listen(?string $host, string|int $service, int $backlog = 0): self
+    {
+        $host = $host === null ? null : self::text($host);
+        return new self(self::check(self::lib()->sock_listen($host, self::text($service), $backlog)));
+    }
+
+    /** The port of this end, for TCP. */
+    public function port(): int
+    {
+        [$address, $length] = [self::lib()->new('char[28]'), self::lib()->new('unsigned')]; // sockaddr_in6
+        $length->cdata = 28;
+        $code = self::lib()->getsockname($this->fd, $address, \FFI::addr($length));
+        self::check($code < 0 ? -self::lib()->__errno_location()[0] : 0);
+        return unpack('n', \FFI::string($address, 4), 2)[1];
     }
 
     public function setTimeout(float $seconds): void
@@ -159,13 +182,20 @@ final class Socket
         return self::check($code, $done);
     }
 
+    private static function text(string|int $value): string
+    {
+        return str_contains((string) $value, "\0") ? throw new \ValueError('a string with a NUL') : (string) $value;
+    }
+
     private static function check(int $code, int $transferred = 0): int
     {
         return $code >= 0 ? $code : throw match (-$code) {
             \SOCKET_EAGAIN => new NotReady(-$code, $transferred),
             \SOCKET_ETIMEDOUT => new Timeout(-$code, $transferred),
             \SOCKET_EPIPE => new Closed(-$code, $transferred),
-            default => new Error(-$code, $transferred),
+            default => -$code > self::LAST_ERRNO
+                ? new LookupError(-$code, $transferred)
+                : new Error(-$code, $transferred),
         };
     }
 }

@@ -76,8 +76,35 @@ def interrupted():
         print("signal during a timeout of 0.5 s: handled, and fired on time")
 
 
+def by_name():
+    listener = sock.listen("127.0.0.1", 0)
+    near = sock.dial("localhost", listener.sock.getsockname()[1], 5)
+    far = listener.accept()
+    near.sendall(b"hello")
+    if near.gettimeout() == 5 and far.recv(5, socket.MSG_WAITALL) == b"hello":
+        print("by name: dialed, with a timeout of 5 s, and hello went through")
+
+
+def lookup_error(host, service, code):
+    try:
+        sock.dial(host, service, 5)
+    except socket.gaierror as error:
+        return error.strerror if error.errno == code else str(error)
+
+
+def lookups():
+    host = lookup_error("no such host", 7, socket.EAI_NONAME)
+    service = lookup_error("127.0.0.1", "no-such-service", socket.EAI_SERVICE)
+    try:
+        sock.dial("127.0.0.1\0.example", 7, 5)
+    except ValueError:
+        print(f"lookups that fail: {host}, {service}")
+
+
 if __name__ == "__main__":
     not_ready()
     echo((sys.argv[1], int(sys.argv[2])))
     early_close()
     interrupted()
+    by_name()
+    lookups()

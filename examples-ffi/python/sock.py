@@ -3,18 +3,19 @@
 It needs libsock (`make install`) and Python 3.7 or later; ctypes comes with Python. Copy this file into your
 project. The program beside it: `python3 scenario.py HOST PORT`, with the address of a running echo-server.
 
-    connection = sock.Socket(socket.create_connection(address))
+    connection = sock.dial("localhost", 7007, 5)
     connection.settimeout(0.25)
     data = connection.recv(4096)
 
 What fails raises the OSError of its errno: BlockingIOError, TimeoutError (before Python 3.10 not the same as
-socket.timeout), BrokenPipeError and so on. Its attribute `transferred` tells how many bytes moved all the same.
+socket.timeout), BrokenPipeError and so on. Its attribute `transferred` tells how many bytes moved all the same. A
+lookup that fails raises socket.gaierror, whose errno is one of socket.EAI_NONAME, EAI_SERVICE and so on.
 
 Other threads run while a call waits. Python's signal handlers run as soon as a signal comes. One that raises, as that
-of Ctrl-C does, ends the wait; after one that returns, it goes on for the time that is left.
+of Ctrl-C does, ends the wait; after one that returns, it goes on for the time that is left. Only dial and listen are
+not interrupted: handlers run after them.
 
-It does not connect (socket.create_connection has a timeout), nor send or receive datagrams with addresses. In
-asyncio a call would block the loop: use asyncio.to_thread.
+It does not send or receive datagrams with addresses. In asyncio a call would block the loop: use asyncio.to_thread.
 """
 
 import ctypes
@@ -42,8 +43,33 @@ _recv = _function("sock_recv", c_ssize_t, c_int, c_void_p, c_size_t, c_int)
 _sendall = _function("sock_sendall", c_int, c_int, c_void_p, c_size_t, c_int, POINTER(c_size_t))
 _recvall = _function("sock_recvall", c_int, c_int, c_void_p, c_size_t, c_int, POINTER(c_size_t))
 _accept = _function("sock_accept", c_int, c_int, c_void_p, c_void_p)
+_dial = _function("sock_dial", c_int, c_char_p, c_char_p, c_double)
+_listen = _function("sock_listen", c_int, c_char_p, c_char_p, c_int)
 _wait = _function("sock_wait", c_int, c_int, c_int, c_double)
 _strerror = _function("sock_strerror", c_char_p, c_int)
+
+# LIBSOCK_EAI_NONAME and so on.
+_lookup_errors = {
+    5002: socket.EAI_NONAME,
+    5003: socket.EAI_AGAIN,
+    5004: socket.EAI_FAIL,
+    5005: socket.EAI_NODATA,
+    5008: socket.EAI_SERVICE,
+}
+
+
+def dial(host, service, seconds=None):
+    """Connects by TCP, lookup included, within so many seconds, which become the timeout."""
+    fd = _check(_dial(_text(host, "idna"), _text(service), math.inf if seconds is None else seconds))
+    connection = Socket(socket.socket(fileno=fd))
+    connection.settimeout(seconds)
+    return connection
+
+
+def listen(host, service, backlog=0):
+    """Gives a listening Socket in blocking mode. A host of None is all addresses, service 0 any port."""
+    fd = _check(_listen(_text(host, "idna"), _text(service), backlog))
+    return Socket(socket.socket(fileno=fd))
 
 
 class Socket:
@@ -127,9 +153,20 @@ def _writable(buffer):
     return (ctypes.c_char * memoryview(buffer).nbytes).from_buffer(buffer)
 
 
+def _text(value, encoding="utf-8"):
+    if value is None:
+        return None
+    text = str(value).encode(encoding)
+    if b"\0" in text:
+        raise ValueError("embedded null character")
+    return text
+
+
 def _check(code, transferred=0):
     if code >= 0:
         return code
-    error = OSError(-code, _strerror(code).decode())
+    words = _strerror(code).decode()
+    lookup = _lookup_errors.get(-code)
+    error = socket.gaierror(lookup, words) if lookup else OSError(-code, words)
     error.transferred = transferred
     raise error

@@ -75,7 +75,33 @@ def interrupted
   puts "signal during a timeout of 0.5 s: handled, and fired on time" if on_time && handled == 1
 end
 
+def by_name
+  listener = Sock.listen("127.0.0.1", 0)
+  near = Sock.dial("localhost", listener.io.local_address.ip_port, 5)
+  far = listener.accept
+  near.sendall("hello")
+  return unless near.timeout == 5 && far.recvall(5) == "hello"
+
+  puts "by name: dialed, with a timeout of 5 s, and hello went through"
+end
+
+def lookup_error(host, service, code)
+  Sock.dial(host, service, 5)
+rescue Sock::LookupError => e
+  e.error_code == code ? e.message : e.full_message
+end
+
+def lookups
+  host = lookup_error("no such host", 7, Socket::EAI_NONAME)
+  service = lookup_error("127.0.0.1", "no-such-service", Socket::EAI_SERVICE)
+  Sock.dial("127.0.0.1\0.example", 7, 5)
+rescue ArgumentError
+  puts "lookups that fail: #{host}, #{service}"
+end
+
 not_ready
 echo(*ARGV)
 early_close
 interrupted
+by_name
+lookups

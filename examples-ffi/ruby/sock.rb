@@ -5,19 +5,21 @@
 # It needs libsock (make install) and Ruby 3.0 or later; fiddle comes with Ruby. Copy this file into your project.
 # The program beside it: ruby scenario.rb HOST PORT, with the address of a running echo-server.
 #
-#   connection = Sock.new(TCPSocket.new(host, port))
+#   connection = Sock.dial("localhost", 7007, 5)
 #   connection.timeout = 0.25
 #   data = connection.recv(4096)
 #
 # Not ready is IO::WaitReadable or IO::WaitWritable, a timeout is Sock::TimeoutError (IO::TimeoutError, or
 # Errno::ETIMEDOUT before Ruby 3.2), anything else the Errno of its number. Each has `transferred`, how many bytes
-# moved all the same, and from recvall `data`, those bytes.
+# moved all the same, and from recvall `data`, those bytes. A lookup that fails is a Sock::LookupError, whose
+# error_code is one of Socket::EAI_NONAME, EAI_SERVICE and so on.
 #
 # Other threads run while a call waits. Ruby's signal handlers run as soon as a signal comes, in the main thread. One
 # that raises, as that of Ctrl-C does, ends its wait; after one that returns, it goes on for the time that is left.
-# Timeout.timeout, Thread#raise and Thread#kill do not end a wait, and it blocks a scheduler of fibers.
+# Timeout.timeout, Thread#raise and Thread#kill do not end a wait, and it blocks a scheduler of fibers. Only dial and
+# listen are not interrupted: handlers run after them.
 #
-# It does not connect, nor send or receive datagrams with addresses.
+# It does not send or receive datagrams with addresses.
 
 require "fiddle/import"
 require "socket"
@@ -25,6 +27,25 @@ require "socket"
 # A socket in one of the modes.
 class Sock
   TimeoutError = defined?(IO::TimeoutError) ? IO::TimeoutError : Errno::ETIMEDOUT
+
+  # No such host or service, or no name server that tells.
+  class LookupError < SocketError
+    # LIBSOCK_EAI_NONAME and so on.
+    CODES = {
+      5002 => Socket::EAI_NONAME,
+      5003 => Socket::EAI_AGAIN,
+      5004 => Socket::EAI_FAIL,
+      5005 => Socket::EAI_NODATA,
+      5008 => Socket::EAI_SERVICE
+    }.freeze
+
+    attr_reader :error_code
+
+    def initialize(words, code)
+      super(words)
+      @error_code = CODES.fetch(code)
+    end
+  end
 
   # What every error of a Sock has besides.
   module Progress
@@ -42,12 +63,58 @@ class Sock
     extern "int sock_sendall(int, void *, size_t, int, void *)"
     extern "int sock_recvall(int, void *, size_t, int, void *)"
     extern "int sock_accept(int, void *, void *)"
+    extern "int sock_dial(const char *, const char *, double)"
+    extern "int sock_listen(const char *, const char *, int)"
     extern "int sock_wait(int, int, double)"
+    extern "char *sock_strerror(int)"
   end
   private_constant :Library
 
   POLLIN = 0x001
   POLLOUT = 0x004
+
+  # Raises what a code of the library stands for.
+  module Outcome
+    private
+
+    def check(code, events = nil, done = 0)
+      return code unless code.negative?
+
+      error =
+        case -code
+        when Errno::EAGAIN::Errno then (events == POLLIN ? IO::EAGAINWaitReadable : IO::EAGAINWaitWritable).new
+        when Errno::ETIMEDOUT::Errno then TimeoutError.new
+        when Errno::EPIPE::Errno then events == POLLIN ? EOFError.new("end of file reached") : Errno::EPIPE.new
+        when *LookupError::CODES.keys then LookupError.new(Library.sock_strerror(code).to_s, -code)
+        else SystemCallError.new(nil, -code)
+        end
+      error.extend(Progress).transferred = done
+      raise error
+    end
+  end
+  private_constant :Outcome
+  include Outcome
+  extend Outcome
+
+  # Connects by TCP, lookup included, within so many seconds, which become the timeout.
+  def self.dial(host, service, seconds = nil)
+    fd = check(Library.sock_dial(text(host), text(service), seconds || Float::INFINITY))
+    new(Socket.for_fd(fd)).tap { |connection| connection.timeout = seconds }
+  end
+
+  # Gives a listening Sock in blocking mode. A host of nil is all addresses, service 0 any port.
+  def self.listen(host, service, backlog = 0)
+    new(Socket.for_fd(check(Library.sock_listen(text(host), text(service), backlog))))
+  end
+
+  # Fiddle would cut a string at a NUL.
+  def self.text(value)
+    text = value&.to_s
+    raise ArgumentError, "string contains null byte" if text&.include?("\0")
+
+    text
+  end
+  private_class_method :text
 
   attr_reader :io
 
@@ -128,20 +195,6 @@ class Sock
       code = -Errno::EINTR::Errno if code == -Errno::EAGAIN::Errno
     end
     check(code, events, done)
-  end
-
-  def check(code, events = nil, done = 0)
-    return code unless code.negative?
-
-    error =
-      case -code
-      when Errno::EAGAIN::Errno then (events == POLLIN ? IO::EAGAINWaitReadable : IO::EAGAINWaitWritable).new
-      when Errno::ETIMEDOUT::Errno then TimeoutError.new
-      when Errno::EPIPE::Errno then events == POLLIN ? EOFError.new("end of file reached") : Errno::EPIPE.new
-      else SystemCallError.new(nil, -code)
-      end
-    error.extend(Progress).transferred = done
-    raise error
   end
 
   def memory(size)

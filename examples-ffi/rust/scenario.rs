@@ -2,7 +2,7 @@
 
 mod sock;
 
-use sock::{Mode, Socket};
+use sock::{dial, listen, LookupError, Mode, Socket};
 use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
@@ -18,7 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     not_ready_then_timeout()?;
     echo(host, port.parse()?)?;
     early_close()?;
-    signal_while_waiting()
+    signal_while_waiting()?;
+    by_name()?;
+    lookups();
+    Ok(())
 }
 
 fn not_ready_then_timeout() -> Result<(), Box<dyn Error>> {
@@ -108,6 +111,30 @@ fn signal_while_waiting() -> Result<(), Box<dyn Error>> {
     assert_eq!(HANDLED.load(Ordering::Relaxed), 1);
     println!("signal during a timeout of 0.5 s: handled, and fired on time");
     Ok(())
+}
+
+fn by_name() -> Result<(), Box<dyn Error>> {
+    let listener = listen(Some("127.0.0.1"), "0", 0)?;
+    let port = listener.0.local_addr()?.port().to_string();
+    let timeout = Mode::Timeout(Duration::from_secs(5));
+    let socket = dial("localhost", &port, timeout)?;
+    let peer = listener.accept()?;
+    assert_eq!(socket.mode()?, timeout);
+    socket.send_all(b"hello")?;
+    let mut received = [0; 5];
+    peer.recv_all(&mut received)?;
+    assert_eq!(&received, b"hello");
+    println!("by name: dialed, with a timeout of 5 s, and hello went through");
+    Ok(())
+}
+
+fn lookups() {
+    let fails = |host, service| dial(host, service, Mode::Timeout(Duration::from_secs(5))).err().expect("it cannot be");
+    let (host, service) = (fails("no such host", "7"), fails("127.0.0.1", "no-such-service"));
+    assert_eq!(LookupError::of(&host), Some(LookupError::NO_HOST));
+    assert_eq!(LookupError::of(&service), Some(LookupError::NO_SERVICE));
+    assert_eq!(fails("127.0.0.1\0.example", "7").kind(), ErrorKind::InvalidInput);
+    println!("lookups that fail: {host}, {service}");
 }
 
 fn pair() -> io::Result<(Socket<UnixStream>, Socket<UnixStream>)> {

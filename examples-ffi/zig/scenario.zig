@@ -17,6 +17,8 @@ pub fn main(init: std.process.Init) !void {
     try echo(init.io, init.gpa, address, out);
     try earlyClose(out);
     try signalWhileWaiting(init.io, out);
+    try byName(out);
+    try lookups(out);
 }
 
 fn notReadyThenTimeout(io: Io, out: *Io.Writer) !void {
@@ -110,6 +112,38 @@ fn signalWhileWaiting(io: Io, out: *Io.Writer) !void {
 fn signalAfter(io: Io, delay: Io.Duration, thread: std.c.pthread_t) !void {
     try io.sleep(delay, .awake);
     _ = std.c.pthread_kill(thread, .USR1);
+}
+
+fn byName(out: *Io.Writer) !void {
+    const listener: Socket = try .listen("127.0.0.1", "0", 0);
+    defer listener.close();
+    var text: [8]u8 = undefined;
+    const port = try std.fmt.bufPrintZ(&text, "{d}", .{try portOf(listener)});
+    const socket: Socket = try .dial("localhost", port, .fromSeconds(5));
+    defer socket.close();
+    const peer = try listener.accept();
+    defer peer.close();
+
+    try std.testing.expectEqual(Io.Duration.fromSeconds(5), try socket.getTimeout());
+    var count: usize = undefined;
+    var received: [5]u8 = undefined;
+    try socket.sendAll("hello", &count);
+    try peer.recvAll(&received, &count);
+    try std.testing.expectEqualStrings("hello", &received);
+    try out.writeAll("by name: dialed, with a timeout of 5 s, and hello went through\n");
+}
+
+fn lookups(out: *Io.Writer) !void {
+    try expectError(error.UnknownHostName, Socket.dial("no such host", "7", .fromSeconds(5)));
+    try expectError(error.UnknownService, Socket.dial("127.0.0.1", "no-such-service", .fromSeconds(5)));
+    try out.writeAll("lookups that fail: No such host, No such service\n");
+}
+
+fn portOf(socket: Socket) !u16 {
+    var address: std.c.sockaddr.in = undefined;
+    var length: std.c.socklen_t = @sizeOf(@TypeOf(address));
+    if (std.c.getsockname(socket.fd, @ptrCast(&address), &length) != 0) return error.Unexpected;
+    return std.mem.bigToNative(u16, address.port);
 }
 
 fn pair() !struct { Socket, Socket } {

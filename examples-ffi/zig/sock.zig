@@ -8,10 +8,13 @@
 //! its own, by `io.concurrent`. Signals neither end nor prolong the wait, unless `setInterrupt` asks for it. Zig's errors
 //! carry nothing, so that the exact count comes through a pointer.
 //!
-//! It does not connect or accept, which `std.Io.net` does, and is for streams, not for datagrams.
+//! It is for streams, not for datagrams.
 
 const std = @import("std");
-const c = @cImport(@cInclude("sock.h"));
+const c = @cImport({
+    @cInclude("errno.h");
+    @cInclude("sock.h");
+});
 
 pub const Error = error{
     /// Non-blocking mode, and it is not ready.
@@ -33,9 +36,41 @@ pub const Error = error{
     Unexpected,
 };
 
+/// What `Socket.dial` and `Socket.listen` fail with besides.
+pub const NameError = Error || error{
+    UnknownHostName,
+    /// Name servers fail for the time being.
+    TemporaryNameServerFailure,
+    NameServerFailure,
+    HostLacksNetworkAddresses,
+    UnknownService,
+    ConnectionRefused,
+    AccessDenied,
+    AddressInUse,
+    AddressUnavailable,
+    HostUnreachable,
+    NetworkUnreachable,
+};
+
 pub const Socket = struct {
     /// Any descriptor of a socket, such as the `socket.handle` of a `std.Io.net.Stream`.
     fd: std.posix.fd_t,
+
+    /// Connects by TCP, lookup included, within a timeout that becomes the socket's.
+    pub fn dial(host: [:0]const u8, service: [:0]const u8, timeout: ?std.Io.Duration) NameError!Socket {
+        return .{ .fd = try made(c.sock_dial(host, service, seconds(timeout))) };
+    }
+
+    /// Listens in blocking mode: on all addresses if the host is null, at any port for the service "0", and with the
+    /// system's backlog if that is 0.
+    pub fn listen(host: ?[:0]const u8, service: [:0]const u8, backlog: c_int) NameError!Socket {
+        return .{ .fd = try made(c.sock_listen(if (host) |h| h.ptr else null, service, backlog)) };
+    }
+
+    /// The new socket is in blocking mode.
+    pub fn accept(self: Socket) Error!Socket {
+        return .{ .fd = @intCast(try result(c.sock_accept(self.fd, null, null))) };
+    }
 
     /// For the descriptor's owner.
     pub fn close(self: Socket) void {
@@ -44,15 +79,14 @@ pub const Socket = struct {
 
     /// How long an operation may take: zero is non-blocking mode, null is blocking mode.
     pub fn setTimeout(self: Socket, timeout: ?std.Io.Duration) Error!void {
-        const nanoseconds: f64 = if (timeout) |t| @floatFromInt(t.nanoseconds) else c.LIBSOCK_FOREVER;
-        _ = try result(c.sock_settimeout(self.fd, nanoseconds / std.time.ns_per_s));
+        _ = try result(c.sock_settimeout(self.fd, seconds(timeout)));
     }
 
     pub fn getTimeout(self: Socket) Error!?std.Io.Duration {
-        var seconds: f64 = undefined;
-        _ = try result(c.sock_gettimeout(self.fd, &seconds));
-        if (std.math.isInf(seconds)) return null;
-        return .fromNanoseconds(@intFromFloat(@round(seconds * std.time.ns_per_s)));
+        var value: f64 = undefined;
+        _ = try result(c.sock_gettimeout(self.fd, &value));
+        if (std.math.isInf(value)) return null;
+        return .fromNanoseconds(@intFromFloat(@round(value * std.time.ns_per_s)));
     }
 
     /// Whether a signal ends a wait.
@@ -84,6 +118,28 @@ pub const Socket = struct {
     }
 };
 
+fn seconds(timeout: ?std.Io.Duration) f64 {
+    const duration = timeout orelse return c.LIBSOCK_FOREVER;
+    return @as(f64, @floatFromInt(duration.nanoseconds)) / std.time.ns_per_s;
+}
+
+fn made(code: c_int) NameError!std.posix.fd_t {
+    return switch (-code) {
+        c.LIBSOCK_EAI_NONAME => error.UnknownHostName,
+        c.LIBSOCK_EAI_AGAIN => error.TemporaryNameServerFailure,
+        c.LIBSOCK_EAI_FAIL => error.NameServerFailure,
+        c.LIBSOCK_EAI_NODATA => error.HostLacksNetworkAddresses,
+        c.LIBSOCK_EAI_SERVICE => error.UnknownService,
+        c.ECONNREFUSED => error.ConnectionRefused,
+        c.EACCES, c.EPERM => error.AccessDenied,
+        c.EADDRINUSE => error.AddressInUse,
+        c.EADDRNOTAVAIL => error.AddressUnavailable,
+        c.EHOSTUNREACH => error.HostUnreachable,
+        c.ENETUNREACH => error.NetworkUnreachable,
+        else => @intCast(try result(code)),
+    };
+}
+
 fn result(code: isize) Error!usize {
     if (code >= 0) return @intCast(code);
     return switch (@as(std.posix.E, @enumFromInt(-code))) {
@@ -96,7 +152,7 @@ fn result(code: isize) Error!usize {
         .BADF => error.BadFileDescriptor,
         .NOTSOCK => error.FileDescriptorNotASocket,
         .INVAL, .OVERFLOW => error.InvalidArgument,
-        .NOBUFS, .NOMEM => error.SystemResources,
+        .MFILE, .NFILE, .NOBUFS, .NOMEM => error.SystemResources,
         else => |errno| std.posix.unexpectedErrno(errno),
     };
 }

@@ -1,6 +1,7 @@
 <?php
 
-// Waits for data that never come. usage: wait.php BINDING-DIRECTORY SECONDS [handler]; 0 seconds are for ever
+// Waits for data that never come, or dials a port that never answers.
+// usage: wait.php BINDING-DIRECTORY SECONDS [handler [PORT]]; 0 seconds are for ever
 
 declare(strict_types=1);
 
@@ -19,7 +20,7 @@ if (in_array('handler', $argv, true)) {
 echo "waiting\n";
 $start = hrtime(true);
 try {
-    $waiting->recv(1);
+    isset($argv[4]) ? Sock\Socket::dial('127.0.0.1', $argv[4], (float) $argv[2]) : $waiting->recv(1);
 } catch (Sock\Timeout) {
     $took = hrtime(true) - $start;
     $last = ($handled ? end($handled) : $start) - $start;

@@ -1,4 +1,5 @@
-# Waits for data that never come. usage: wait.pl BINDING-DIRECTORY SECONDS [handler]; 0 seconds are for ever
+# Waits for data that never come, or dials a port that never answers.
+# usage: wait.pl BINDING-DIRECTORY SECONDS [handler [PORT]]; 0 seconds are for ever
 
 use strict;
 use warnings;
@@ -7,7 +8,7 @@ use Sock;
 use Socket qw(AF_UNIX SOCK_STREAM);
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-my ($seconds, $handler) = @ARGV;
+my ($seconds, $handler, $port) = @ARGV;
 my @handled;
 sub now { clock_gettime(CLOCK_MONOTONIC) }
 
@@ -18,6 +19,6 @@ $SIG{INT} = sub { push @handled, now() } if $handler;
 $| = 1;
 print "waiting\n";
 my $start = now();
-my $count = $waiting->recv(my $data, 1);
+my $result = $port ? Sock->dial('127.0.0.1', $port, $seconds) : $waiting->recv(my $data, 1);
 printf "timed out %.9f %d %.9f\n", now() - $start, scalar @handled, ($handled[-1] // $start) - $start
-    if !defined $count && $!{ETIMEDOUT};
+    if !defined $result && $!{ETIMEDOUT};

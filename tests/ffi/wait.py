@@ -1,4 +1,7 @@
-"""Waits for data that never come. usage: wait.py BINDING-DIRECTORY SECONDS [handler]; 0 seconds are for ever"""
+"""Waits for data that never come, or dials a port that never answers.
+
+usage: wait.py BINDING-DIRECTORY SECONDS [handler [PORT]]; 0 seconds are for ever
+"""
 
 import signal
 import socket
@@ -18,6 +21,9 @@ if "handler" in sys.argv:
 print("waiting", flush=True)
 start = time.monotonic()
 try:
-    waiting.recv(1)
+    if len(sys.argv) > 4:
+        sock.dial("127.0.0.1", sys.argv[4], float(sys.argv[2]))
+    else:
+        waiting.recv(1)
 except TimeoutError:
     print("timed out", time.monotonic() - start, len(handled), handled[-1] - start if handled else 0)

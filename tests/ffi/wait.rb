@@ -1,4 +1,5 @@
-# Waits for data that never come. usage: wait.rb BINDING-DIRECTORY SECONDS [handler]; 0 seconds are for ever
+# Waits for data that never come, or dials a port that never answers.
+# usage: wait.rb BINDING-DIRECTORY SECONDS [handler [PORT]]; 0 seconds are for ever
 
 require "socket"
 require File.join(ARGV[0], "sock")
@@ -14,7 +15,7 @@ puts "waiting"
 $stdout.flush
 start = now
 begin
-  waiting.recv(1)
+  ARGV[3] ? Sock.dial("127.0.0.1", ARGV[3], ARGV[1].to_f) : waiting.recv(1)
 rescue Sock::TimeoutError
   puts "timed out #{now - start} #{handled.size} #{(handled.last || start) - start}"
 end
