@@ -30,7 +30,7 @@
 #define LIBSOCK_VERSION_PATCH 0
 
 /**
- * There is no such host. These codes are not error numbers: they tell why a lookup failed.
+ * There is no such host. These codes are not error numbers, which end at 4095: they tell why a lookup failed.
  */
 #define LIBSOCK_EAI_NONAME 5002
 

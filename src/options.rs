@@ -47,7 +47,9 @@ pub fn set_only_v6(socket: BorrowedFd, on: bool) -> Result<()> {
     Ok(configure(&socket).set_only_v6(on)?)
 }
 
-/// socket2's view of a socket.
+/// socket2's view of a socket. It is a function of its own in the machine code too, for what is cold
+/// where this is called is not inlined, on some architectures, and then keeps its panic.
+#[inline(never)]
 fn configure<'fd>(socket: &'fd BorrowedFd) -> SockRef<'fd> {
     // SAFETY: the boundary lets no negative descriptor in. socket2 asserts the same, and this makes
     // the compiler drop its panic.

@@ -8,7 +8,7 @@ use crate::boundary;
 use crate::time::{self, Limit};
 use crate::{dial, listen, lookup};
 
-/// There is no such host. These codes are not error numbers: they tell why a lookup failed.
+/// There is no such host. These codes are not error numbers, which end at 4095: they tell why a lookup failed.
 pub const LIBSOCK_EAI_NONAME: c_int = 5002;
 /// The host cannot be looked up now, but later perhaps: no name server answered, or not in time.
 pub const LIBSOCK_EAI_AGAIN: c_int = 5003;
