@@ -1,4 +1,5 @@
-# Campaigns: suites of tests/suites that are run for longer here than as a part of `make test`.
+# Campaigns: suites of tests/suites that are run for longer here than as a part of `make test`. Those that
+# can go on for ever take seconds: `LIBSOCK_LONG=3600 make test-fuzz`.
 #
 #   make test-faults           system calls tampered with
 #   make test-fuzz             random sequences of calls against a model, and the boundary and pure parts fuzzed
@@ -13,7 +14,7 @@ campaigns := faults fuzz memory dial load seccomp architectures mutants
 
 .PHONY: $(addprefix test-,$(campaigns))
 $(addprefix test-,$(campaigns)): test-%: all
-	LIBSOCK_LONG=1 LIBSOCK_BUILD=$(build) $(source)/tests/run $*
+	LIBSOCK_LONG=$${LIBSOCK_LONG:-1} LIBSOCK_BUILD=$(build) $(source)/tests/run $*
 
 # sock_dial and Python's create_connection in the same network, into docs/dial.md.
 .PHONY: dial-table

@@ -159,17 +159,18 @@ impl Settings {
         }
     }
 
-    /// Whether `side` is as this library sets it for that timeout. The other side may be about to
-    /// change, and then there is no mark that tells a share from a whole timeout.
+    /// Whether the settings are those that this library makes for that timeout; or `side` is, if the
+    /// other is about to change.
     fn agrees_with(self, nanoseconds: u64, side: Side, clock: Clock) -> bool {
         let (share, whole) = (clock.share(nanoseconds), clock.whole(nanoseconds));
-        let (as_share, as_whole) = match side {
-            Side::Receive => (self.receive == share, self.receive == whole),
-            Side::Send => (
-                matches!(self.send.wrapping_sub(share), 1 | 2),
-                matches!(self.send.wrapping_sub(whole + POLLED), 1 | 2),
-            ),
-        };
-        (as_share && !self.has_polled_mark()) || (as_whole && !self.has_mark())
+        match side {
+            _ if self.has_mark() => self.receive == share,
+            _ if self.has_polled_mark() => self.receive == whole,
+            Side::Receive => self.receive == share || self.receive == whole,
+            Side::Send => {
+                matches!(self.send.wrapping_sub(share), 1 | 2)
+                    || matches!(self.send.wrapping_sub(whole + POLLED), 1 | 2)
+            }
+        }
     }
 }
