@@ -1,12 +1,12 @@
 /*
  * libsock: blocking, non-blocking and timeout modes for plain socket descriptors.
  *
- * Every function takes an `int fd`. Success is 0 or more. Failure is the negative of an error number,
- * and `errno` is set to the same, so that perror() works; on success `errno` is left alone. Not ready
- * in non-blocking mode is -EAGAIN, a timeout that ran out is -ETIMEDOUT and leaves the socket as good
- * as it was. SIGPIPE is never raised. No function takes a lock or allocates memory: all may be called
- * from any thread, from a signal handler and after fork. Only the two that look up names, sock_dial and
- * sock_listen, are as getaddrinfo(3) is: not for signal handlers.
+ * Sockets are plain descriptors. Success is 0 or more. Failure is the negative of an error number, or of
+ * a LIBSOCK_EAI_ code, and `errno` is set to the same, so that perror() works with error numbers; on
+ * success `errno` is left alone. Not ready in non-blocking mode is -EAGAIN, a timeout that ran out is
+ * -ETIMEDOUT and leaves the socket as good as it was. SIGPIPE is never raised. No function takes a lock
+ * or allocates memory: all may be called from any thread, from a signal handler and after fork. Only the
+ * two that look up names, sock_dial and sock_listen, are as getaddrinfo(3) is: not for signal handlers.
  *
  * Generated from src/api by build.rs; edit the comments there.
  */
@@ -528,11 +528,14 @@ int sock_accept(int fd,
  *
  * A signal that is handled meanwhile changes nothing. A name is looked up with getaddrinfo(3); when
  * `seconds` are neither 0 nor infinite, in a thread of its own, which has all signals blocked. If time
- * runs out first, that thread is left to itself, and ends when the resolver gives up. With a host in
- * numbers there is no thread, and the name of a service, if it is not a number, is looked up at once.
+ * runs out first, that thread is left to itself, and ends when the resolver gives up. Without a limit
+ * the resolver runs in the calling thread, and may take a signal for a name server that fails. With a
+ * host in numbers there is no thread, and the name of a service, if it is not a number, is looked up at
+ * once.
  *
  * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
- * several threads: the resolver allocates memory and takes locks.
+ * several threads: the resolver allocates memory and takes locks. A thread that is cancelled meanwhile
+ * leaks descriptors and memory.
  *
  * # Safety
  *

@@ -26,12 +26,17 @@ pub fn connect_to_any(addresses: &Addresses, limit: Limit, deadline: Option<u64>
     let mut next_turn = 0;
     let mut failure = None;
     loop {
-        let next = if attempts.have_room() { candidates.next_if(|_| now() >= next_turn) } else { None };
-        if let Some(address) = next {
+        if let Some(address) = candidates.peek().filter(|_| attempts.have_room() && now() >= next_turn) {
             match attempts.begin(address) {
                 Ok(()) => next_turn = now() + alone,
+                // Its turn comes when one of these has ended.
+                Err(error) if lacks_resources(error) && attempts.count > 0 => {
+                    attempts.room = attempts.count;
+                    continue;
+                }
                 Err(error) => note(&mut failure, error),
             }
+            candidates.next();
             continue;
         }
         if let (0, Some(error)) = (attempts.count, failure) {
@@ -80,7 +85,7 @@ fn note(failure: &mut Option<Errno>, error: Errno) {
 /// What stood in the way before an attempt could be made, then who was nearest to the host.
 fn how_telling(error: Errno) -> u32 {
     match error.0 {
-        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM => 6,
+        _ if lacks_resources(error) => 6,
         libc::ECONNREFUSED => 5,
         libc::ECONNRESET => 4,
         libc::EACCES | libc::EPERM => 3,
@@ -88,6 +93,10 @@ fn how_telling(error: Errno) -> u32 {
         libc::EHOSTUNREACH | libc::EHOSTDOWN => 1,
         _ => 0,
     }
+}
+
+fn lacks_resources(error: Errno) -> bool {
+    matches!(error.0, libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
 }
 
 /// How an attempt that is over ended.
@@ -104,15 +113,17 @@ fn outcome(socket: BorrowedFd) -> Result<()> {
 struct Attempts {
     entries: [pollfd; ATTEMPTS],
     count: usize,
+    /// At how many there are no more: fewer than entries when descriptors or memory ran out.
+    room: usize,
 }
 
 impl Attempts {
     fn none() -> Attempts {
-        Attempts { entries: [pollfd { fd: -1, events: 0, revents: 0 }; ATTEMPTS], count: 0 }
+        Attempts { entries: [pollfd { fd: -1, events: 0, revents: 0 }; ATTEMPTS], count: 0, room: ATTEMPTS }
     }
 
     fn have_room(&self) -> bool {
-        self.count < ATTEMPTS
+        self.count < self.room
     }
 
     fn under_way(&mut self) -> &mut [pollfd] {

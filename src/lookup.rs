@@ -149,7 +149,7 @@ impl Lookup {
             service: copy(service),
             finished: sys::eventfd()?,
             addresses: AtomicPtr::new(ptr::null_mut()),
-            error: AtomicI32::new(0),
+            error: AtomicI32::new(Errno::FAIL.0),
             one_has_left: AtomicBool::new(false),
         };
         // SAFETY: malloc may be asked for any size, and what it gives suits any type.

@@ -56,11 +56,14 @@ pub const LIBSOCK_EAI_SERVICE: c_int = 5008;
 ///
 /// A signal that is handled meanwhile changes nothing. A name is looked up with getaddrinfo(3); when
 /// `seconds` are neither 0 nor infinite, in a thread of its own, which has all signals blocked. If time
-/// runs out first, that thread is left to itself, and ends when the resolver gives up. With a host in
-/// numbers there is no thread, and the name of a service, if it is not a number, is looked up at once.
+/// runs out first, that thread is left to itself, and ends when the resolver gives up. Without a limit
+/// the resolver runs in the calling thread, and may take a signal for a name server that fails. With a
+/// host in numbers there is no thread, and the name of a service, if it is not a number, is looked up at
+/// once.
 ///
 /// Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
-/// several threads: the resolver allocates memory and takes locks.
+/// several threads: the resolver allocates memory and takes locks. A thread that is cancelled meanwhile
+/// leaks descriptors and memory.
 ///
 /// # Safety
 ///
