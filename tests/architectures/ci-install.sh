@@ -20,12 +20,12 @@ rust=/opt/debian-rust-1.85
 complete="$rust/complete: ${foreign[*]}"
 [ ! -e "$complete" ] || exit 0
 
-# An apt of its own, that knows the foreign architectures. It leaves out security updates, which bring a newer Rust.
+# An apt of its own, with the machine's mirror, that knows the foreign architectures. It leaves out security updates, which bring a newer Rust.
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root"/etc/apt/{apt.conf.d,preferences.d} "$root"/var/{lib/apt/lists,cache/apt/archives}/partial "$root"/debs
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main" \
-    > "$root/etc/apt/sources.list"
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 'Codename: bookworm' | head -n 1)
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm main" > "$root/etc/apt/sources.list"
 touch "$root/status"
 own_apt() {
     apt-get -qq -o Dir="$root" -o Dir::State::status="$root/status" -o Acquire::Languages=none -o APT::Sandbox::User=root \
