@@ -49,8 +49,7 @@ pub fn peers(host: &CStr, service: &CStr, limit: Limit, deadline: Option<u64>) -
     let in_numbers = resolve(Some(host), c"0", libc::AI_NUMERICHOST);
     match (in_numbers, limit) {
         (Ok(_), _) => resolve(Some(host), service, libc::AI_NUMERICHOST),
-        // An address that is none: no name has these.
-        (Err(Errno::NONAME), _) if host.to_bytes().iter().any(|byte| b":%".contains(byte)) => Err(Errno::NONAME),
+        (Err(Errno::NONAME), _) if is_no_name(host) => Err(Errno::NONAME),
         (Err(Errno::NONAME), Limit::Nothing) => Err(Errno::AGAIN),
         (Err(Errno::NONAME), Limit::Nanoseconds(_)) => Lookup::begin(host, service)?.wait(deadline),
         (Err(Errno::NONAME), Limit::Forever) => resolve(Some(host), service, 0),
@@ -62,7 +61,8 @@ pub fn peers(host: &CStr, service: &CStr, limit: Limit, deadline: Option<u64>) -
 pub fn own(host: Option<&CStr>, service: &CStr) -> Result<Addresses> {
     host.map_or(Ok(()), check_host)?;
     check_service(service)?;
-    resolve(host, service, libc::AI_PASSIVE)
+    let numbers = if host.is_some_and(is_no_name) { libc::AI_NUMERICHOST } else { 0 };
+    resolve(host, service, libc::AI_PASSIVE | numbers)
 }
 
 // Resolvers ask the network about names that no host can have, and take " 80", "+80" and "65616" for 80.
@@ -89,6 +89,11 @@ fn check_service(service: &CStr) -> Result<()> {
         name if name.len() >= SERVICE || !is_valid => Err(Errno::SERVICE),
         _ => Ok(()),
     }
+}
+
+/// Whether a host is an address in numbers, or else nothing: no name has these.
+fn is_no_name(host: &CStr) -> bool {
+    host.to_bytes().iter().any(|byte| b":%".contains(byte))
 }
 
 fn is_word(text: &[u8]) -> bool {
