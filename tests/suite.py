@@ -11,6 +11,9 @@ CC = os.environ.get("CC", "cc")
 CARGO = os.environ.get("CARGO", "cargo")
 CARGOFLAGS = os.environ.get("CARGOFLAGS", "").split()
 
+# Names that tell of a panic, in symbols and relocations.
+PANIC = re.compile(r"panic|unwind|rust_begin|rust_eh_personality|core\.\.fmt|4core3fmt")
+
 
 class Skip(Exception):
     """The test cannot run here, and why."""
