@@ -76,7 +76,7 @@ impl Code for c_int {
         value as c_int
     }
     fn failure(error: Errno) -> c_int {
-        -error.0
+        -error.code()
     }
 }
 
@@ -85,7 +85,7 @@ impl Code for ssize_t {
         value as ssize_t
     }
     fn failure(error: Errno) -> ssize_t {
-        -(error.0 as ssize_t)
+        -(error.code() as ssize_t)
     }
 }
 
@@ -98,11 +98,21 @@ pub fn exit<C: Code>(body: impl FnOnce() -> Result<usize>) -> C {
         let errno = libc::__errno_location();
         (errno, errno.read())
     };
-    let (after, code) = match body() {
-        Ok(value) => (before, C::success(value)),
-        Err(error) => (error.0, C::failure(error)),
-    };
-    // SAFETY: as above.
-    unsafe { errno.write(after) };
-    code
+    match body() {
+        Ok(value) => {
+            // SAFETY: as above.
+            unsafe { errno.write(before) };
+            C::success(value)
+        }
+        Err(error) => fail(error),
+    }
+}
+
+/// The exit of a failure, apart from that of a success, which is to be short.
+#[cold]
+#[inline(never)]
+fn fail<C: Code>(error: Errno) -> C {
+    // SAFETY: the pointer is to the calling thread's own errno.
+    unsafe { libc::__errno_location().write(error.code()) };
+    C::failure(error)
 }

@@ -84,7 +84,7 @@ fn note(failure: &mut Option<Errno>, error: Errno) {
 
 /// What stood in the way before an attempt could be made, then who was nearest to the host.
 fn how_telling(error: Errno) -> u32 {
-    match error.0 {
+    match error.code() {
         _ if lacks_resources(error) => 6,
         libc::ECONNREFUSED => 5,
         libc::ECONNRESET => 4,
@@ -96,7 +96,7 @@ fn how_telling(error: Errno) -> u32 {
 }
 
 fn lacks_resources(error: Errno) -> bool {
-    matches!(error.0, libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    matches!(error.code(), libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
 }
 
 /// How an attempt that is over ended.

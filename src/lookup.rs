@@ -128,7 +128,7 @@ fn reason(code: c_int) -> Errno {
         libc::EAI_MEMORY => Errno::NOMEM,
         libc::EAI_SYSTEM => match Errno::last() {
             Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT => Errno::TRY_LATER,
-            Errno(0) => Errno::FAIL,
+            error if error.code() == 0 => Errno::FAIL,
             error => error,
         },
         _ => Errno::FAIL,
@@ -154,7 +154,7 @@ impl Lookup {
             service: copy(service),
             finished: sys::eventfd()?,
             addresses: AtomicPtr::new(ptr::null_mut()),
-            error: AtomicI32::new(Errno::FAIL.0),
+            error: AtomicI32::new(Errno::FAIL.code()),
             one_has_left: AtomicBool::new(false),
         };
         // SAFETY: malloc may be asked for any size, and what it gives suits any type.
@@ -170,7 +170,7 @@ impl Lookup {
     fn run(&self) {
         match resolve(Some(text(&self.host)), text(&self.service), 0) {
             Ok(addresses) => self.addresses.store(addresses.into_list(), Release),
-            Err(error) => self.error.store(error.0, Release),
+            Err(error) => self.error.store(error.code(), Release),
         }
         // It cannot fail: a counter of 64 bits has room for one.
         let _ = sys::signal(self.finished());
@@ -186,7 +186,7 @@ impl Lookup {
     fn result(&self) -> Result<Addresses> {
         match NonNull::new(self.addresses.swap(ptr::null_mut(), Acquire)) {
             Some(list) => Ok(Addresses(list)),
-            None => Err(Errno(self.error.load(Acquire))),
+            None => Err(Errno::new(self.error.load(Acquire))),
         }
     }
 

@@ -6,7 +6,7 @@ use libc::{c_int, c_short};
 
 use crate::errno::{Errno, Result};
 use crate::mode::{self, Mode, Moment, Side};
-use crate::time::{self, Limit};
+use crate::time::{self, Limit, Reading};
 use crate::{options, sys};
 
 /// Flags for an attempt that may wait in the kernel, if the socket's mode has it so.
@@ -18,12 +18,35 @@ pub const DONT_WAIT: c_int = libc::MSG_DONTWAIT;
 /// entry in its error queue, say, or a Unix peer's whose queue is full. Nothing wakes a waiter then.
 const NAP: u64 = 1_000_000;
 
-/// An operation under way. Its timeout runs from its making, over all the steps that it takes.
+/// What an attempt that may have to be followed up notes before it is made.
+pub struct Beginning {
+    moment: Moment,
+    clock: Reading,
+}
+
+impl Beginning {
+    #[inline]
+    pub fn new() -> Beginning {
+        Beginning { moment: Moment::now(), clock: Reading::NONE }
+    }
+
+    /// Reads the clock, unless the attempt cannot wait: the timeout then runs from when it must. In place,
+    /// for processors stall when what has just been written in parts is copied as a whole.
+    #[inline]
+    pub fn read_clock(&mut self, first: c_int) {
+        if first == WAIT {
+            self.clock.take();
+        }
+    }
+}
+
+/// An operation under way. Its timeout runs over all the steps that it takes.
 pub struct Operation<'fd> {
     socket: BorrowedFd<'fd>,
     side: Side,
+    began: Moment,
+    /// When its timeout began to run; 0 while nobody has asked.
     start: u64,
-    pub began: Moment,
     /// Looked up on the slow path alone, and once.
     mode: Option<Mode>,
     previous: Step,
@@ -40,46 +63,70 @@ enum Step {
 }
 
 impl<'fd> Operation<'fd> {
-    #[inline]
-    pub fn begin(socket: BorrowedFd<'fd>, side: Side) -> Operation<'fd> {
-        Operation { socket, side, start: time::now(), began: Moment::now(), mode: None, previous: Step::Complete }
+    pub fn begin(socket: BorrowedFd<'fd>, side: Side, beginning: &Beginning) -> Operation<'fd> {
+        let (began, start) = (beginning.moment, beginning.clock.nanoseconds());
+        Operation { socket, side, began, start, mode: None, previous: Step::Complete }
     }
 
     /// Makes `attempt`, and is done if it succeeds or fails for good. It is given flags to add to its
     /// own: `first` to begin with, [`DONT_WAIT`] where a deadline would not hold otherwise.
     #[inline(always)]
-    pub fn run(mut self, first: c_int, mut attempt: impl FnMut(c_int) -> Result<usize>) -> Result<usize> {
+    pub fn run(
+        socket: BorrowedFd<'fd>,
+        side: Side,
+        first: c_int,
+        mut attempt: impl FnMut(c_int) -> Result<usize>,
+    ) -> Result<usize> {
+        let mut beginning = Beginning::new();
+        beginning.read_clock(first);
         match attempt(first) {
-            Err(error) if error.is_unfinished() => {
-                // Only here does either need an address; the usual case keeps both in registers.
-                let mut attempt = attempt;
-                self.persist(first, error, &mut attempt)
-            }
-            result => result,
+            Err(error) => Operation::follow_up(socket, side, &beginning, first, error, attempt),
+            done => done,
         }
     }
 
-    /// As [`Operation::run`], for one step on the way to `wanted` bytes.
-    #[inline]
+    /// What follows a first attempt that failed. Apart, for what most calls do must be short: the kernel
+    /// has driven the processor's caches to other things when it returns.
+    #[cold]
+    #[inline(never)]
+    fn follow_up(
+        socket: BorrowedFd<'fd>,
+        side: Side,
+        beginning: &Beginning,
+        first: c_int,
+        error: Errno,
+        mut attempt: impl FnMut(c_int) -> Result<usize>,
+    ) -> Result<usize> {
+        Operation::begin(socket, side, beginning).settle(first, Err(error), &mut attempt)
+    }
+
+    /// One step on the way to `wanted` bytes.
     pub fn step(
         &mut self,
         first: c_int,
         wanted: usize,
-        mut attempt: impl FnMut(c_int) -> Result<usize>,
+        attempt: &mut dyn FnMut(c_int) -> Result<usize>,
     ) -> Result<usize> {
-        let mut flags = first;
-        let mut attempt = |now| {
-            flags = now;
-            attempt(now)
-        };
-        let result = match self.previous {
+        let outcome = match self.previous {
             Step::Exhausted => Err(Errno::AGAIN),
             _ => attempt(first),
         };
-        let done = match result {
-            Err(error) if error.is_unfinished() => self.persist(first, error, &mut attempt)?,
-            result => result?,
-        };
+        self.settle_step(first, wanted, outcome, attempt)
+    }
+
+    /// As [`Operation::step`], with the outcome of its first attempt.
+    pub fn settle_step(
+        &mut self,
+        first: c_int,
+        wanted: usize,
+        outcome: Result<usize>,
+        attempt: &mut dyn FnMut(c_int) -> Result<usize>,
+    ) -> Result<usize> {
+        let mut flags = first;
+        let done = self.settle(first, outcome, &mut |now| {
+            flags = now;
+            attempt(now)
+        })?;
         self.previous = match flags {
             _ if done == wanted => Step::Complete,
             WAIT => Step::CutShort,
@@ -89,8 +136,19 @@ impl<'fd> Operation<'fd> {
         Ok(done)
     }
 
+    fn settle(
+        &mut self,
+        first: c_int,
+        outcome: Result<usize>,
+        attempt: &mut dyn FnMut(c_int) -> Result<usize>,
+    ) -> Result<usize> {
+        match outcome {
+            Err(error) if error.is_unfinished() => self.persist(first, error, attempt),
+            outcome => outcome,
+        }
+    }
+
     /// The slow path: what is this socket's mode, how much time is left, wait, try again.
-    #[cold]
     fn persist(
         &mut self,
         first: c_int,
@@ -99,7 +157,10 @@ impl<'fd> Operation<'fd> {
     ) -> Result<usize> {
         let mut mode = match self.mode {
             Some(mode) => mode,
-            None if first == WAIT && error.is_not_ready() => self.look_up_mode(Some((self.began, self.elapsed()?)))?,
+            None if first == WAIT && error.is_not_ready() => {
+                let refused = (self.began, self.elapsed()?);
+                self.look_up_mode(Some(refused))?
+            }
             None => self.look_up_mode(None)?,
         };
         if self.previous == Step::CutShort
@@ -115,7 +176,7 @@ impl<'fd> Operation<'fd> {
             if error == Errno::INTR && mode.interruptible {
                 return Err(error);
             }
-            let outcome = match mode.limit.deadline(self.start) {
+            let outcome = match mode.limit.deadline(self.start()) {
                 _ if mode.limit == Limit::Nothing && error.is_not_ready() => return Err(error),
                 _ if mode.limit == Limit::Nothing => attempt(first),
                 None => {
@@ -151,8 +212,16 @@ impl<'fd> Operation<'fd> {
         Ok(mode)
     }
 
-    fn elapsed(&self) -> Result<u64> {
-        Ok(time::clock()? - self.start)
+    fn start(&mut self) -> u64 {
+        if self.start == 0 {
+            self.start = time::now();
+        }
+        self.start
+    }
+
+    fn elapsed(&mut self) -> Result<u64> {
+        let start = self.start();
+        Ok(time::clock()? - start)
     }
 
     /// Waits until the socket is ready, after so many times that it was called so and was not.

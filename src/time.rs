@@ -7,20 +7,35 @@ use crate::errno::{Errno, Result};
 /// The longest finite timeout, in nanoseconds: about 292 years.
 const LONGEST: u64 = i64::MAX as u64;
 
-/// `CLOCK_MONOTONIC` in nanoseconds. The vDSO answers it without a system call; only where it does not can
-/// it fail, if a policy refuses that call.
-#[inline]
+/// What `CLOCK_MONOTONIC` says. The vDSO answers without a system call; only where it does not can that
+/// fail, if a policy refuses it.
+pub struct Reading(timespec);
+
+impl Reading {
+    pub const NONE: Reading = Reading(timespec { tv_sec: 0, tv_nsec: 0 });
+
+    /// Whether it could be taken; `errno` says why not.
+    #[inline]
+    pub fn take(&mut self) -> bool {
+        // SAFETY: the pointer is to `self`.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut self.0) == 0 }
+    }
+
+    pub fn nanoseconds(&self) -> u64 {
+        self.0.tv_sec as u64 * 1_000_000_000 + self.0.tv_nsec as u64
+    }
+}
+
+/// The clock, in nanoseconds.
 pub fn clock() -> Result<u64> {
-    let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a local.
-    if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) } == -1 {
+    let mut reading = Reading::NONE;
+    if !reading.take() {
         return Err(Errno::last());
     }
-    Ok(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+    Ok(reading.nanoseconds())
 }
 
 /// The same for those who would rather not know yet, to whom it may be 0: all who wait ask once more.
-#[inline]
 pub fn now() -> u64 {
     clock().unwrap_or(0)
 }

@@ -43,14 +43,14 @@ pub unsafe extern "C" fn sock_connect(fd: c_int, addr: *const sockaddr, addrlen:
         let socket = boundary::socket(fd)?;
         boundary::buffer(addr.cast(), addrlen as usize)?;
         let mut begun = false;
-        Operation::begin(socket, Side::Send).run(WAIT, move |flags| {
+        Operation::run(socket, Side::Send, WAIT, move |flags| {
             // Another connect to a Unix listener waits anew. Elsewhere it only tells how the attempt
             // goes, or went.
             if flags != WAIT && options::is_unix(socket)? {
                 mode::poll_from_now_on(socket, Side::Send)?;
             }
             match sys::connect(socket, addr, addrlen) {
-                Err(Errno(libc::EISCONN)) if begun => Ok(0),
+                Err(error) if begun && error.code() == libc::EISCONN => Ok(0),
                 result => {
                     begun = true;
                     result.map(|()| 0)
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn sock_accept(fd: c_int, addr: *mut sockaddr, addrlen: *m
         let socket = boundary::socket(fd)?;
         // SAFETY: the caller promises it.
         unsafe { boundary::address_out(addr, addrlen)? };
-        let connection = Operation::begin(socket, Side::Receive).run(WAIT, move |flags| {
+        let connection = Operation::run(socket, Side::Receive, WAIT, move |flags| {
             if flags != WAIT {
                 // The connection may go to another thread, and accept cannot be told not to wait.
                 mode::poll_from_now_on(socket, Side::Receive)?;
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn sock_accept(fd: c_int, addr: *mut sockaddr, addrlen: *m
 /// is accept(2)'s, without the `EOPNOTSUPP` that also says that a socket cannot accept at all.
 fn befell_connection(error: Errno) -> bool {
     matches!(
-        error.0,
+        error.code(),
         libc::ECONNABORTED
             | libc::EPROTO
             | libc::ENOPROTOOPT

@@ -6,8 +6,8 @@ use libc::{c_int, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use crate::boundary;
 use crate::errno::{Errno, Result};
-use crate::mode::{self, Sending, Side};
-use crate::operation::{DONT_WAIT, Operation, WAIT};
+use crate::mode::{self, Moment, Sending, Side};
+use crate::operation::{Beginning, DONT_WAIT, Operation, WAIT};
 use crate::{options, sys};
 
 /// What every socket can take as one buffer, if it has any room: under half the smallest send
@@ -308,9 +308,8 @@ pub unsafe extern "C" fn sock_sendall(
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        all(socket, Side::Send, len, flags, count, |at, len, flags| {
-            sys::send(socket, buf.wrapping_byte_add(at), len, flags)
-        })
+        Whole { socket, side: Side::Send, len, flags }
+            .transfer(count, move |at, len, flags| sys::send(socket, buf.wrapping_byte_add(at), len, flags))
     })
 }
 
@@ -361,7 +360,8 @@ pub unsafe extern "C" fn sock_recvall(
         if flags & libc::MSG_PEEK != 0 {
             return Err(Errno::INVAL);
         }
-        all(socket, Side::Receive, len, flags | libc::MSG_WAITALL, count, |at, len, flags| {
+        let flags = flags | libc::MSG_WAITALL;
+        Whole { socket, side: Side::Receive, len, flags }.transfer(count, move |at, len, flags| {
             match sys::recv(socket, buf.wrapping_byte_add(at), len, flags)? {
                 0 => Err(Errno::PIPE),
                 received => Ok(received.min(len)), // MSG_TRUNC tells of bytes beyond.
@@ -370,15 +370,29 @@ pub unsafe extern "C" fn sock_recvall(
     })
 }
 
+/// Does what flags ask to be done without waiting. Apart, as `Operation::follow_up` is.
+#[cold]
+fn at_once(call: impl FnOnce() -> Result<usize>) -> Result<usize> {
+    call()
+}
+
 /// Receives up to `len` bytes in one attempt, or as the mode says. `call` is given the flags.
 #[inline(always)]
 fn receive(socket: BorrowedFd, len: usize, flags: c_int, call: impl Fn(c_int) -> Result<usize>) -> Result<usize> {
+    if flags & NEVER_WAIT != 0 || len == 0 {
+        return receive_rarely(socket, flags, call);
+    }
+    Operation::run(socket, Side::Receive, WAIT, move |more| call(flags | more))
+}
+
+/// As [`receive`], without waiting or of no bytes.
+#[cold]
+fn receive_rarely(socket: BorrowedFd, flags: c_int, call: impl Fn(c_int) -> Result<usize>) -> Result<usize> {
     if flags & NEVER_WAIT != 0 {
         return call(flags | DONT_WAIT);
     }
     // When the kernel has waited in vain for TCP to let no bytes be received, it calls that a success.
-    let first = if len == 0 { DONT_WAIT } else { WAIT };
-    Operation::begin(socket, Side::Receive).run(first, move |more| call(flags | more))
+    Operation::run(socket, Side::Receive, DONT_WAIT, move |more| call(flags | more))
 }
 
 /// Sends in one attempt, or as the mode says. `call` is given where in the data to begin, how much to
@@ -392,12 +406,25 @@ fn send(
     call: impl Fn(usize, usize, c_int) -> Result<usize>,
 ) -> Result<usize> {
     if flags & libc::MSG_DONTWAIT != 0 {
-        return call(0, len, flags);
+        return at_once(move || call(0, len, flags));
     }
-    let mut operation = Operation::begin(socket, Side::Send);
     if len <= ONE_BUFFER {
-        return operation.run(WAIT, move |more| call(0, len, flags | more));
+        return Operation::run(socket, Side::Send, WAIT, move |more| call(0, len, flags | more));
     }
+    let (reach, call) = (reach, call); // Only here do they need addresses.
+    send_large(socket, len, flags, &reach, &call)
+}
+
+/// As [`send`], of more than the kernel may wait with.
+#[inline(never)]
+fn send_large(
+    socket: BorrowedFd,
+    len: usize,
+    flags: c_int,
+    reach: &dyn Fn(usize) -> usize,
+    call: &dyn Fn(usize, usize, c_int) -> Result<usize>,
+) -> Result<usize> {
+    let began = Moment::now();
     // What there is room for goes at once.
     let (mut sent, not_ready) = match call(0, len, flags | DONT_WAIT) {
         Err(error) if error.is_not_ready() => (0, error),
@@ -405,7 +432,7 @@ fn send(
         Ok(sent) if sent < len => (sent, Errno::AGAIN),
         result => return result,
     };
-    let sending = mode::sending(socket, operation.began);
+    let sending = mode::sending(socket, began);
     if sent > 0 && !matches!(sending, Ok(Sending::Endless)) {
         return Ok(sent);
     }
@@ -413,15 +440,18 @@ fn send(
         Sending::AtOnce => return Err(not_ready),
         Sending::Timed => {
             let len = if options::is_stream(socket)? { ONE_BUFFER.min(reach(0)) } else { len };
-            return operation.run(WAIT, move |more| call(0, len, flags | more));
+            return Operation::run(socket, Side::Send, WAIT, move |more| call(0, len, flags | more));
         }
         Sending::Endless => {}
     }
     // In blocking mode the rest follows.
     let mut first = WAIT;
+    let mut beginning = Beginning::new();
+    beginning.read_clock(first);
+    let mut operation = Operation::begin(socket, Side::Send, &beginning);
     while sent < len {
         let wanted = if sent == 0 { len } else { reach(sent) };
-        match operation.step(first, wanted, |more| call(sent, wanted, flags | more)) {
+        match operation.step(first, wanted, &mut |more| call(sent, wanted, flags | more)) {
             Ok(more) => sent += more,
             Err(error) if sent == 0 => return Err(error),
             Err(_) => break,
@@ -431,41 +461,80 @@ fn send(
     Ok(sent)
 }
 
-/// Transfers all of a buffer in steps under one timeout, and keeps `count` up to date. `call` is given
-/// where in the buffer to begin, how much to transfer, and the flags.
-fn all(
-    socket: BorrowedFd,
+/// A transfer of all of a buffer, in steps under one timeout.
+struct Whole<'fd> {
+    socket: BorrowedFd<'fd>,
     side: Side,
     len: usize,
     flags: c_int,
-    count: impl Fn(usize),
-    call: impl Fn(usize, usize, c_int) -> Result<usize>,
-) -> Result<usize> {
-    if len == 0 {
-        // No call that could fail is due, and a bad descriptor must.
-        return options::is_stream(socket).map(|_| 0);
+}
+
+impl Whole<'_> {
+    fn never_waits(&self) -> bool {
+        match self.side {
+            Side::Receive => self.flags & NEVER_WAIT != 0,
+            Side::Send => self.flags & libc::MSG_DONTWAIT != 0,
+        }
     }
-    let never_waits = match side {
-        Side::Receive => flags & NEVER_WAIT != 0,
-        Side::Send => flags & libc::MSG_DONTWAIT != 0,
-    };
-    let mut operation = Operation::begin(socket, side);
-    let mut first = if side == Side::Receive || len <= ONE_BUFFER { WAIT } else { DONT_WAIT };
-    let mut done = 0;
-    while done < len {
-        let wanted = match side {
-            Side::Receive => (len - done).min(PART),
-            Side::Send => (len - done).min(MOST),
-        };
-        done += if never_waits {
-            call(done, wanted, flags | DONT_WAIT)?
-        } else {
-            operation.step(first, wanted, |more| call(done, wanted, flags | more))?
+
+    /// How much to ask for at once.
+    fn part(&self, done: usize) -> usize {
+        match self.side {
+            Side::Receive => (self.len - done).min(PART),
+            Side::Send => (self.len - done).min(MOST),
+        }
+    }
+
+    /// Transfers it, and keeps `count` up to date. `call` is given where in the buffer to begin, how much
+    /// to transfer, and the flags.
+    #[inline(always)]
+    fn transfer(self, count: impl Fn(usize), call: impl Fn(usize, usize, c_int) -> Result<usize>) -> Result<usize> {
+        if self.len == 0 {
+            // No call that could fail is due, and a bad descriptor must.
+            return options::is_stream(self.socket).map(|_| 0);
+        }
+        let may_wait = (self.side == Side::Receive || self.len <= ONE_BUFFER) && !self.never_waits();
+        let first = if may_wait { WAIT } else { DONT_WAIT };
+        let mut beginning = Beginning::new();
+        beginning.read_clock(first);
+        match call(0, self.part(0), self.flags | first) {
+            Ok(done) if done == self.len => {
+                count(done);
+                Ok(0)
+            }
+            outcome => self.follow_up(&beginning, first, outcome, &count, &call),
+        }
+    }
+
+    /// What follows a first attempt that did not do it all.
+    #[cold]
+    fn follow_up(
+        &self,
+        beginning: &Beginning,
+        first: c_int,
+        outcome: Result<usize>,
+        count: &dyn Fn(usize),
+        call: &dyn Fn(usize, usize, c_int) -> Result<usize>,
+    ) -> Result<usize> {
+        let mut operation = Operation::begin(self.socket, self.side, beginning);
+        let part = self.part(0);
+        let mut done = match outcome {
+            _ if self.never_waits() => outcome?,
+            _ => operation.settle_step(first, part, outcome, &mut |more| call(0, part, self.flags | more))?,
         };
         count(done);
-        first = DONT_WAIT;
+        while done < self.len {
+            let part = self.part(done);
+            let mut attempt = |more| call(done, part, self.flags | more);
+            done += if self.never_waits() {
+                attempt(DONT_WAIT)?
+            } else {
+                operation.step(DONT_WAIT, part, &mut attempt)?
+            };
+            count(done);
+        }
+        Ok(0)
     }
-    Ok(0)
 }
 
 /// The buffers of a message.
@@ -477,7 +546,7 @@ unsafe fn buffers(message: &msghdr) -> Result<&[iovec]> {
     #[allow(clippy::unnecessary_cast)] // With musl it is a c_int.
     let (first, len) = (message.msg_iov, message.msg_iovlen as usize);
     if len > libc::UIO_MAXIOV as usize {
-        return Err(Errno(libc::EMSGSIZE));
+        return Err(Errno::new(libc::EMSGSIZE));
     }
     match (first.is_null(), len) {
         (_, 0) => Ok(&[]),
