@@ -23,8 +23,8 @@ struct peer {
     int (*settimeout)(void *socket, double seconds);
     ssize_t (*recv)(void *socket, void *data, size_t len);
     ssize_t (*send)(void *socket, const void *data, size_t len);
-    int (*recvall)(void *socket, void *data, size_t len); /* 0 once the buffer is full */
-    int (*sendall)(void *socket, const void *data, size_t len);
+    int (*recvall)(void *socket, void *data, size_t len); /* 0 once the buffer is full; NULL if it has none */
+    int (*sendall)(void *socket, const void *data, size_t len); /* the same */
     void *(*accept)(void *listener); /* NULL on failure */
     void *(*connect)(const struct sockaddr_in *address, double seconds); /* NULL on failure */
 };
@@ -46,6 +46,8 @@ void print_median(int64_t *batches, int count, int each); /* nanoseconds for eac
 void pair(const char *domain, int fds[2]); /* "unix" or "tcp", connected to each other */
 int listener(struct sockaddr_in *address);
 void *opened(const struct peer *peer, int fd); /* with the timeout set */
+int recv_all(const struct peer *peer, void *socket, void *data, size_t len); /* by one recv after another, if need be */
+int send_all(const struct peer *peer, void *socket, const void *data, size_t len);
 void pin(int core); /* the calling thread, to a core that the process may run on, the last being 0 */
 void send_signals(pid_t pid); /* one each millisecond, until it is gone or the storm has blown over */
 void receive_fully(int fd, void *data, size_t len); /* by plain recv */

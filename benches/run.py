@@ -223,7 +223,7 @@ class Benchmark:
         for domain in ("unix", "tcp"):
             for step, name in ((1 << 20, "1 MiB"), (4096, "4 KiB")):
                 self.timed("bulk", f"{domain}, calls of {name}", ["bulk", domain, step, 16 if quick else 256],
-                           rounds(15), ["throughput 0.98"])
+                           rounds(41 if step > 4096 else 21), ["throughput 0.98"])
         self.timed("connections", "connect, accept, close", ["connect", 5 if quick else 25], rounds(25))
         self.timed("settimeout", "change of timeout", ["settimeout", 10 if quick else 50], rounds(15),
                    floor="rcvtimeo", peers=self.among(floor=False))

@@ -92,6 +92,32 @@ void *opened(const struct peer *peer, int fd)
     return socket;
 }
 
+int recv_all(const struct peer *peer, void *socket, void *data, size_t len)
+{
+    if (peer->recvall)
+        return peer->recvall(socket, data, len);
+    for (size_t done = 0; done < len;) {
+        ssize_t more = peer->recv(socket, (char *)data + done, len - done);
+        if (more <= 0)
+            return more == 0 ? -EPIPE : (int)more;
+        done += (size_t)more;
+    }
+    return 0;
+}
+
+int send_all(const struct peer *peer, void *socket, const void *data, size_t len)
+{
+    if (peer->sendall)
+        return peer->sendall(socket, data, len);
+    for (size_t done = 0; done < len;) {
+        ssize_t more = peer->send(socket, (const char *)data + done, len - done);
+        if (more < 0)
+            return (int)more;
+        done += (size_t)more;
+    }
+    return 0;
+}
+
 static cpu_set_t allowed;
 
 static void find_allowed(void)

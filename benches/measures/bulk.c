@@ -16,7 +16,7 @@ static void *read_all(void *argument)
     char *data = calloc(1, side->step);
     pin(1);
     for (size_t done = 0; done < side->total; done += side->step)
-        check(side->peer->recvall(side->socket, data, side->step) == 0, "recvall");
+        check(recv_all(side->peer, side->socket, data, side->step) == 0, "recvall");
     free(data);
     return NULL;
 }
@@ -34,7 +34,7 @@ void measure_bulk(const struct peer *peer, char **arguments)
     int64_t start = now();
     check(pthread_create(&thread, NULL, read_all, &reader) == 0, "pthread_create");
     for (size_t done = 0; done < reader.total; done += step)
-        check(peer->sendall(socket, data, step) == 0, "sendall");
+        check(send_all(peer, socket, data, step) == 0, "sendall");
     pthread_join(thread, NULL);
     int64_t time = now() - start;
     print_median(&time, 1, (int)mebibytes);

@@ -93,13 +93,13 @@ static void transmit(const struct peer *peer, void *socket, int count)
 static void receive_all(const struct peer *peer, void *socket, int count)
 {
     for (int i = 0; i < count; i++)
-        check(peer->recvall(socket, data, LARGE) == 0, "recvall");
+        check(recv_all(peer, socket, data, LARGE) == 0, "recvall");
 }
 
 static void transmit_all(const struct peer *peer, void *socket, int count)
 {
     for (int i = 0; i < count; i++)
-        check(peer->sendall(socket, data, LARGE) == 0, "sendall");
+        check(send_all(peer, socket, data, LARGE) == 0, "sendall");
 }
 
 static void settimeout(const struct peer *peer, void *socket, int count)

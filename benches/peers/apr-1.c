@@ -59,30 +59,6 @@ static ssize_t transmit(void *socket, const void *data, size_t len)
     return status == APR_SUCCESS ? (ssize_t)len : failure(status);
 }
 
-static int receive_all(void *socket, void *data, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        apr_size_t more = len - done;
-        apr_status_t status = apr_socket_recv(socket, (char *)data + done, &more);
-        if (status != APR_SUCCESS)
-            return failure(status);
-        done += more;
-    }
-    return 0;
-}
-
-static int transmit_all(void *socket, const void *data, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        apr_size_t more = len - done;
-        apr_status_t status = apr_socket_send(socket, (const char *)data + done, &more);
-        if (status != APR_SUCCESS)
-            return failure(status);
-        done += more;
-    }
-    return 0;
-}
-
 static void *accept_one(void *listener)
 {
     apr_socket_t *socket;
@@ -102,6 +78,6 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 }
 
 const struct peer apr = {
-    "apr", apr_version_string, adopt, release, settimeout, receive, transmit, receive_all, transmit_all, accept_one,
+    "apr", apr_version_string, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one,
     connect_to,
 };

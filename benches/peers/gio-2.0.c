@@ -97,28 +97,6 @@ static ssize_t transmit(void *socket, const void *data, size_t len)
     }
 }
 
-static int receive_all(void *socket, void *data, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t more = receive(socket, (char *)data + done, len - done);
-        if (more <= 0)
-            return more == 0 ? -EPIPE : (int)more;
-        done += (size_t)more;
-    }
-    return 0;
-}
-
-static int transmit_all(void *socket, const void *data, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t more = transmit(socket, (const char *)data + done, len - done);
-        if (more < 0)
-            return (int)more;
-        done += (size_t)more;
-    }
-    return 0;
-}
-
 static void *accept_one(void *listener)
 {
     GSocket *socket = g_socket_accept(((struct state *)listener)->socket, NULL, NULL);
@@ -138,5 +116,5 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 }
 
 const struct peer glib = {
-    "glib", version, adopt, release, settimeout, receive, transmit, receive_all, transmit_all, accept_one, connect_to,
+    "glib", version, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, connect_to,
 };

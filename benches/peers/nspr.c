@@ -63,17 +63,6 @@ static ssize_t transmit(void *socket, const void *data, size_t len)
     return sent < 0 ? failure() : sent;
 }
 
-static int receive_all(void *socket, void *data, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t more = receive(socket, (char *)data + done, len - done);
-        if (more <= 0)
-            return more == 0 ? -EPIPE : (int)more;
-        done += (size_t)more;
-    }
-    return 0;
-}
-
 /* PR_Send sends all. */
 static int transmit_all(void *socket, const void *data, size_t len)
 {
@@ -98,6 +87,6 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 }
 
 const struct peer nspr = {
-    "nspr", PR_GetVersion, adopt, release, settimeout, receive, transmit, receive_all, transmit_all, accept_one,
+    "nspr", PR_GetVersion, adopt, release, settimeout, receive, transmit, NULL, transmit_all, accept_one,
     connect_to,
 };

@@ -48,17 +48,6 @@ static int receive_all(void *socket, void *data, size_t len)
     return 0;
 }
 
-static int transmit_all(void *socket, const void *data, size_t len)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t more = transmit(socket, (const char *)data + done, len - done);
-        if (more < 0)
-            return (int)more;
-        done += (size_t)more;
-    }
-    return 0;
-}
-
 static void *accept_one(void *listener)
 {
     return open_or_null(accept4(fd_of(listener), NULL, NULL, SOCK_CLOEXEC));
@@ -73,6 +62,6 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 }
 
 const struct peer rcvtimeo = {
-    "rcvtimeo", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, transmit_all, accept_one,
+    "rcvtimeo", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one,
     connect_to,
 };
