@@ -526,11 +526,8 @@ impl Whole<'_> {
         while done < self.len {
             let part = self.part(done);
             let mut attempt = |more| call(done, part, self.flags | more);
-            done += if self.never_waits() {
-                attempt(DONT_WAIT)?
-            } else {
-                operation.step(DONT_WAIT, part, &mut attempt)?
-            };
+            done +=
+                if self.never_waits() { attempt(DONT_WAIT)? } else { operation.step(DONT_WAIT, part, &mut attempt)? };
             count(done);
         }
         Ok(0)
