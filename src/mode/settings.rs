@@ -49,9 +49,7 @@ impl Settings {
         let began = Moment::now();
         let mut settings = Settings::read(socket, clock)?;
         for _ in 0..ROUNDS {
-            // Other processes do not tell of their changes, but this is how most of them look halfway.
-            let halfway = settings.nonblocking && settings.differ() && !settings.is_polled();
-            if began.is_undisturbed() && !(halfway && settings.receive < clock.endless()) {
+            if began.is_undisturbed() && !settings.may_be_halfway(clock) {
                 break;
             }
             let again = Settings::read(socket, clock)?;
@@ -118,6 +116,14 @@ impl Settings {
 
     fn has_mark(self) -> bool {
         matches!(self.mark(), 1 | 2)
+    }
+
+    /// Other processes do not tell of their changes, but this is how nearly all look that are met halfway
+    /// and must not be taken for what they seem: non-blocking mode, or a single timeout of other code's.
+    fn may_be_halfway(self, clock: Clock) -> bool {
+        let seems_nonblocking = self.nonblocking && !self.is_polled() && self.receive < clock.endless();
+        let alone = (self.receive == 0) != (self.send == 0);
+        alone || seems_nonblocking && self.differ()
     }
 
     /// A timeout of this library's.
