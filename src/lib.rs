@@ -20,8 +20,8 @@
 //! `thread` if there is a deadline, `dial` connects to one of them, `listen` listens.
 //!
 //! An operation is one system call when it succeeds. Only when that call says "not now" does the
-//! library ask which mode the socket is in, and only then does it read more of this crate than
-//! `api`, `boundary` and a clock.
+//! library ask which mode the socket is in, and only then does it need more of this crate than
+//! `api`, `boundary`, and the first lines of `operation`.
 
 mod api;
 mod boundary;

@@ -30,22 +30,19 @@ impl Beginning {
         Beginning { moment: Moment::now(), clock: Reading::NONE }
     }
 
-    /// Reads the clock, unless the attempt cannot wait: the timeout then runs from when it must. In place,
-    /// for processors stall when what has just been written in parts is copied as a whole.
+    /// Not a part of `new`, which would copy the reading, and processors stall when what has just been
+    /// written in parts is read as a whole.
     #[inline]
-    pub fn read_clock(&mut self, first: c_int) {
-        if first == WAIT {
-            self.clock.take();
-        }
+    pub fn read_clock(&mut self) {
+        self.clock.take();
     }
 }
 
-/// An operation under way. Its timeout runs over all the steps that it takes.
+/// An operation under way. Its timeout runs from its beginning, over all the steps that it takes.
 pub struct Operation<'fd> {
     socket: BorrowedFd<'fd>,
     side: Side,
     began: Moment,
-    /// When its timeout began to run; 0 while nobody has asked.
     start: u64,
     /// Looked up on the slow path alone, and once.
     mode: Option<Mode>,
@@ -78,7 +75,7 @@ impl<'fd> Operation<'fd> {
         mut attempt: impl FnMut(c_int) -> Result<usize>,
     ) -> Result<usize> {
         let mut beginning = Beginning::new();
-        beginning.read_clock(first);
+        beginning.read_clock();
         match attempt(first) {
             Err(error) => Operation::follow_up(socket, side, &beginning, first, error, attempt),
             done => done,
@@ -157,10 +154,7 @@ impl<'fd> Operation<'fd> {
     ) -> Result<usize> {
         let mut mode = match self.mode {
             Some(mode) => mode,
-            None if first == WAIT && error.is_not_ready() => {
-                let refused = (self.began, self.elapsed()?);
-                self.look_up_mode(Some(refused))?
-            }
+            None if first == WAIT && error.is_not_ready() => self.look_up_mode(Some((self.began, self.elapsed()?)))?,
             None => self.look_up_mode(None)?,
         };
         if self.previous == Step::CutShort
@@ -176,7 +170,7 @@ impl<'fd> Operation<'fd> {
             if error == Errno::INTR && mode.interruptible {
                 return Err(error);
             }
-            let outcome = match mode.limit.deadline(self.start()) {
+            let outcome = match mode.limit.deadline(self.start) {
                 _ if mode.limit == Limit::Nothing && error.is_not_ready() => return Err(error),
                 _ if mode.limit == Limit::Nothing => attempt(first),
                 None => {
@@ -212,16 +206,8 @@ impl<'fd> Operation<'fd> {
         Ok(mode)
     }
 
-    fn start(&mut self) -> u64 {
-        if self.start == 0 {
-            self.start = time::now();
-        }
-        self.start
-    }
-
-    fn elapsed(&mut self) -> Result<u64> {
-        let start = self.start();
-        Ok(time::clock()? - start)
+    fn elapsed(&self) -> Result<u64> {
+        Ok(time::clock()? - self.start)
     }
 
     /// Waits until the socket is ready, after so many times that it was called so and was not.

@@ -370,8 +370,9 @@ pub unsafe extern "C" fn sock_recvall(
     })
 }
 
-/// Does what flags ask to be done without waiting. Apart, as `Operation::follow_up` is.
+/// Does what flags ask to be done without waiting. Apart, as [`Operation::run`] has its follow-up.
 #[cold]
+#[inline(never)]
 fn at_once(call: impl FnOnce() -> Result<usize>) -> Result<usize> {
     call()
 }
@@ -387,6 +388,7 @@ fn receive(socket: BorrowedFd, len: usize, flags: c_int, call: impl Fn(c_int) ->
 
 /// As [`receive`], without waiting or of no bytes.
 #[cold]
+#[inline(never)]
 fn receive_rarely(socket: BorrowedFd, flags: c_int, call: impl Fn(c_int) -> Result<usize>) -> Result<usize> {
     if flags & NEVER_WAIT != 0 {
         return call(flags | DONT_WAIT);
@@ -411,7 +413,8 @@ fn send(
     if len <= ONE_BUFFER {
         return Operation::run(socket, Side::Send, WAIT, move |more| call(0, len, flags | more));
     }
-    let (reach, call) = (reach, call); // Only here do they need addresses.
+    // Moved to where they have addresses: the small case keeps them in registers.
+    let (reach, call) = (reach, call);
     send_large(socket, len, flags, &reach, &call)
 }
 
@@ -445,10 +448,10 @@ fn send_large(
         Sending::Endless => {}
     }
     // In blocking mode the rest follows.
-    let mut first = WAIT;
     let mut beginning = Beginning::new();
-    beginning.read_clock(first);
+    beginning.read_clock();
     let mut operation = Operation::begin(socket, Side::Send, &beginning);
+    let mut first = WAIT;
     while sent < len {
         let wanted = if sent == 0 { len } else { reach(sent) };
         match operation.step(first, wanted, &mut |more| call(sent, wanted, flags | more)) {
@@ -493,10 +496,12 @@ impl Whole<'_> {
             // No call that could fail is due, and a bad descriptor must.
             return options::is_stream(self.socket).map(|_| 0);
         }
-        let may_wait = (self.side == Side::Receive || self.len <= ONE_BUFFER) && !self.never_waits();
-        let first = if may_wait { WAIT } else { DONT_WAIT };
+        let waits_in_kernel = self.side == Side::Receive || self.len <= ONE_BUFFER;
+        let first = if waits_in_kernel && !self.never_waits() { WAIT } else { DONT_WAIT };
         let mut beginning = Beginning::new();
-        beginning.read_clock(first);
+        if !self.never_waits() {
+            beginning.read_clock();
+        }
         match call(0, self.part(0), self.flags | first) {
             Ok(done) if done == self.len => {
                 count(done);
@@ -508,6 +513,7 @@ impl Whole<'_> {
 
     /// What follows a first attempt that did not do it all.
     #[cold]
+    #[inline(never)]
     fn follow_up(
         &self,
         beginning: &Beginning,
