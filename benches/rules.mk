@@ -1,6 +1,6 @@
 # libsock against what a program would use instead.
 #
-#   make bench            all of it, in ten minutes or so; into docs/benchmarks
+#   make bench            all of it, in twelve minutes or so; into docs/benchmarks
 #   make bench QUICK=1    the same in less than a minute, to see that it works; into $(build)/benches/results
 #   make bench OUT=DIR    into DIR
 

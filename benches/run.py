@@ -218,8 +218,8 @@ class Benchmark:
         for domain in ("unix", "tcp"):
             for cores in (1, 2):
                 where = "one core" if cores == 1 else "two cores"
-                self.timed("ping-pong", f"{domain}, {where}", ["pingpong", domain, cores, 5 if quick else 30 // cores**2],
-                           rounds(31), ["ratio 1.05", "first"])
+                self.timed("ping-pong", f"{domain}, {where}", ["pingpong", domain, cores, 5 if quick else 60 // cores**2],
+                           rounds(41), ["ratio 1.05", "first"])
         for domain in ("unix", "tcp"):
             for step, name in ((1 << 20, "1 MiB"), (4096, "4 KiB")):
                 self.timed("bulk", f"{domain}, calls of {name}", ["bulk", domain, step, 16 if quick else 256],
