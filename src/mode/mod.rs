@@ -89,7 +89,8 @@ pub enum Sending {
 
 /// The mode in which `side` of the socket operates. `refused` is given when the kernel said that a call
 /// is not ready which it was free to wait in: when the call began, and how long it took. If that is next
-/// to nothing, and there is no timeout, the mode is non-blocking, at the price of one call.
+/// to nothing, and there is no timeout, the mode is non-blocking, at the price of one call. (Or it was a
+/// polled timeout, which another process has made endless in this very moment: then `EAGAIN` is stray.)
 pub fn get(socket: BorrowedFd, side: Side, refused: Option<(Moment, u64)>) -> Result<Mode> {
     let clock = Clock::get()?;
     let own = ticks(socket, side, clock)?;
