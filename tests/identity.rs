@@ -22,7 +22,7 @@ fn receives_as(seconds: f64, socket: &OwnedFd, peer: &OwnedFd) {
     let one = || sleeps(|| recv(socket, &mut [0], 0));
     if seconds == FOREVER {
         let delay = Duration::from_millis(30);
-        assert_eq!(takes(delay, || meanwhile(delay, || assert_eq!(send(peer, b"x", 0), Ok(1)), one)), Ok(1));
+        assert_eq!(takes(delay, || meanwhile_elsewhere(delay, || assert_eq!(send(peer, b"x", 0), Ok(1)), one)), Ok(1));
     } else {
         let failure = if seconds == 0.0 { EAGAIN } else { ETIMEDOUT };
         assert_eq!(takes(Duration::from_secs_f64(seconds), one), Err(failure));
@@ -35,7 +35,7 @@ fn sends_as(seconds: f64, socket: &OwnedFd, peer: &OwnedFd) {
     if seconds == FOREVER {
         let delay = Duration::from_millis(30);
         let some = || sleeps(|| send(socket, &[0; 5000], 0));
-        assert_eq!(takes(delay, || meanwhile(delay, || take(peer, filled + 5000), some)), Ok(5000));
+        assert_eq!(takes(delay, || meanwhile_elsewhere(delay, || take(peer, filled + 5000), some)), Ok(5000));
     } else {
         let failure = if seconds == 0.0 { EAGAIN } else { ETIMEDOUT };
         for data in [&[0; 1][..], &[0; 5000]] {

@@ -351,10 +351,28 @@ pub fn meanwhile<T>(delay: Duration, later: impl FnOnce() + Send, body: impl FnO
     })
 }
 
+/// As [`meanwhile`], but in another process: in the child of one with threads, std's locks may be taken for
+/// ever, and a thread that starts takes one.
+pub fn meanwhile_elsewhere<T>(delay: Duration, later: impl FnOnce(), body: impl FnOnce() -> T) -> T {
+    let child = fork(|| {
+        thread::sleep(delay);
+        later();
+        0
+    });
+    let result = body();
+    let child = end_of(child);
+    assert!(child.success(), "{child}");
+    result
+}
+
 /// Runs `body` in a forked child in which signals have the actions that a C program starts with, and
 /// tells how the child ended: with what `body` returned for its code, 101 after a panic, or by a signal.
 /// The child has one thread and half a minute.
 pub fn in_child(body: impl FnOnce() -> c_int) -> ExitStatus {
+    end_of(fork(body))
+}
+
+fn fork(body: impl FnOnce() -> c_int) -> libc::pid_t {
     // SAFETY: the child does no more than what `body` does, and exits without unwinding further.
     unsafe {
         match libc::fork() {
@@ -364,15 +382,18 @@ pub fn in_child(body: impl FnOnce() -> c_int) -> ExitStatus {
                 libc::alarm(30);
                 libc::_exit(catch_unwind(AssertUnwindSafe(body)).unwrap_or(101));
             }
-            child => {
-                let mut status = 0;
-                while libc::waitpid(child, &raw mut status, 0) == -1 {
-                    assert_eq!(errno(), libc::EINTR, "waitpid");
-                }
-                ExitStatus::from_raw(status)
-            }
+            child => child,
         }
     }
+}
+
+fn end_of(child: libc::pid_t) -> ExitStatus {
+    let mut status = 0;
+    // SAFETY: the pointer is to a local.
+    while unsafe { libc::waitpid(child, &raw mut status, 0) } == -1 {
+        assert_eq!(errno(), libc::EINTR, "waitpid");
+    }
+    ExitStatus::from_raw(status)
 }
 
 /// Runs `body`, and says about what it was if it panics.
