@@ -39,7 +39,7 @@ static void release(void *socket)
 
 static int failure(apr_status_t status)
 {
-    return APR_STATUS_IS_TIMEUP(status) ? -ETIMEDOUT : APR_STATUS_IS_EOF(status) ? -EPIPE : -status;
+    return APR_STATUS_IS_TIMEUP(status) ? -ETIMEDOUT : -status;
 }
 
 static int settimeout(void *socket, double seconds)
@@ -78,6 +78,5 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 }
 
 const struct peer apr = {
-    "apr", apr_version_string, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one,
-    connect_to,
+    "apr", apr_version_string, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, connect_to,
 };

@@ -32,12 +32,6 @@ static int receive_all(void *socket, void *data, size_t len)
     return 0;
 }
 
-static int transmit_all(void *socket, const void *data, size_t len)
-{
-    send_fully(fd_of(socket), data, len);
-    return 0;
-}
-
 static void *accept_one(void *listener)
 {
     return open_or_null(accept4(fd_of(listener), NULL, NULL, SOCK_CLOEXEC));
@@ -51,6 +45,5 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 }
 
 const struct peer blocking = {
-    "blocking", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, transmit_all, accept_one,
-    connect_to,
+    "blocking", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one, connect_to,
 };

@@ -87,6 +87,5 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 }
 
 const struct peer nspr = {
-    "nspr", PR_GetVersion, adopt, release, settimeout, receive, transmit, NULL, transmit_all, accept_one,
-    connect_to,
+    "nspr", PR_GetVersion, adopt, release, settimeout, receive, transmit, NULL, transmit_all, accept_one, connect_to,
 };

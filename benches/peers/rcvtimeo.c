@@ -62,6 +62,5 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 }
 
 const struct peer rcvtimeo = {
-    "rcvtimeo", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one,
-    connect_to,
+    "rcvtimeo", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one, connect_to,
 };
