@@ -40,10 +40,9 @@ unsafe extern "C" fn getsockopt(
     // SAFETY: the caller's arguments.
     let result = unsafe { libc::syscall(libc::SYS_getsockopt, fd, level, option, value, len) };
     if let (SO_RCVTIMEO | SO_SNDTIMEO, Some(next)) = (option, INTERFERENCE.get()) {
-        INTERFERENCE.set(None);
-        if next.looks > 1 {
-            INTERFERENCE.set(Some(Interference { looks: next.looks - 1, ..next }));
-        } else {
+        let looks = next.looks - 1;
+        INTERFERENCE.set((looks > 0).then_some(Interference { looks, ..next }));
+        if looks == 0 {
             let child = in_child(|| settimeout(&next.socket, next.seconds).map_or(1, |_| 0));
             assert_eq!(child, ExitStatus::default(), "the other process");
         }
