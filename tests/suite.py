@@ -11,6 +11,9 @@ CC = os.environ.get("CC", "cc")
 CARGO = os.environ.get("CARGO", "cargo")
 CARGOFLAGS = os.environ.get("CARGOFLAGS", "").split()
 
+# What a campaign is asked for: 0 is its short form, 1 its long one, and more the seconds to go on for.
+LONG = int(os.environ.get("LIBSOCK_LONG") or 0)
+
 # Names that tell of a panic, in symbols and relocations.
 PANIC = re.compile(r"panic|unwind|rust_begin|rust_eh_personality|core\.\.fmt|4core3fmt")
 
@@ -49,6 +52,18 @@ def run(*command, **options):
     if process.returncode != 0:
         raise AssertionError(f"{' '.join(command)} failed with exit code {process.returncode}\n{process.stdout}")
     return process.stdout
+
+
+def seconds(short, long):
+    """For how long a campaign that could go on for ever does."""
+    return LONG if LONG > 1 else long if LONG else short
+
+
+def compile_c(program, *sources):
+    """A program in C, with the shared library that was built."""
+    run(CC, "-std=c11", "-O2", "-pedantic", "-Wall", "-Wextra", "-Werror", "-I", os.path.join(SOURCE, "include"), "-o", program,
+        *sources, "-pthread", "-L", BUILD, "-lsock", "-Wl,-rpath," + BUILD)
+    return program
 
 
 def same(found, expected):
