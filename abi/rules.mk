@@ -5,8 +5,8 @@ interface := $(build)/abi/libsock.abi
 
 .PHONY: abi abi-baseline
 abi: $(build)/symbols
-	cd $(source) && $(CARGO) rustc --target-dir $(build)/abi/cargo --lib --crate-type rlib \
-	    --no-default-features $(filter-out --no-default-features,$(CARGOFLAGS)) -- -C debuginfo=2 -C codegen-units=1
+	cd $(source) && $(CARGO) rustc --target-dir $(build)/abi/cargo --lib --crate-type rlib $(CARGOFLAGS) \
+	    -- -C debuginfo=2 -C codegen-units=1
 	$(CC) -shared -nostdlib -o $(build)/abi/libsock.so $(addprefix -Wl$(comma)-u$(comma),$(shell cat $(build)/symbols)) \
 	    $(build)/abi/cargo/debug/libsock.rlib -Wl,-soname,$(soname) -Wl,--version-script=$(source)/libsock.map
 	$(ABIDW) --no-corpus-path --no-comp-dir-path --no-show-locs --no-elf-needed --no-parameter-names --type-id-style hash \

@@ -4,13 +4,14 @@
  * Sockets are plain descriptors. Success is 0 or more. Failure is the negative of an error number, or of
  * a LIBSOCK_EAI_ code, and `errno` is set to the same, so that perror() works with error numbers; on
  * success `errno` is left alone. Not ready in non-blocking mode is -EAGAIN, a timeout that ran out is
- * -ETIMEDOUT and leaves the socket as good as it was. SIGPIPE is never raised. No function takes a lock
- * or allocates memory: all may be called from any thread, from a signal handler and after fork. Only the
- * two that look up names, sock_dial and sock_listen, are as getaddrinfo(3) is: not for signal handlers.
+ * -ETIMEDOUT and leaves the socket as good as it was. SIGPIPE is never raised.
  *
- * Generated from src/api by build.rs; edit the comments there.
+ * Where a comment says nothing else, a function is safe to call from any thread, from a signal handler
+ * and after fork: it takes no lock and allocates no memory. Pointers are NULL or valid for as many bytes
+ * as their lengths say, and strings end with a NUL.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
  */
-
 
 #ifndef LIBSOCK_SOCK_H
 #define LIBSOCK_SOCK_H
@@ -20,8 +21,12 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** No timeout: the seconds of blocking mode. */
-#define LIBSOCK_FOREVER INFINITY
+#define LIBSOCK_FOREVER HUGE_VAL
 
 /** The version of this header; `sock_version` tells that of the library. */
 #define LIBSOCK_VERSION "0.1.0"
@@ -53,10 +58,6 @@
  * There is no such service.
  */
 #define LIBSOCK_EAI_SERVICE 5008
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
 
 /**
  * Puts a socket in blocking or in non-blocking mode.
@@ -128,10 +129,6 @@ int sock_settimeout(int fd, double seconds);
  *   - `-EFAULT`    `seconds` is NULL
  *
  * Safe to call from any thread, from a signal handler and after fork.
- *
- * # Safety
- *
- * `seconds` is NULL or valid for writing a `double`.
  */
 int sock_gettimeout(int fd,
                     double *seconds);
@@ -200,10 +197,6 @@ int sock_getinterrupt(int fd);
  *   - any other error of send(2), among them `-EACCES`, `-ENETUNREACH`, `-ENOBUFS` and `-EOPNOTSUPP`
  *
  * Safe to call from any thread, from a signal handler and after fork.
- *
- * # Safety
- *
- * `buf` is NULL or valid for reading `len` bytes.
  */
 ssize_t sock_send(int fd,
                   const void *buf,
@@ -235,10 +228,6 @@ ssize_t sock_send(int fd,
  *   - any other error of recv(2), among them `-EHOSTUNREACH`, `-ENOMEM` and `-EOPNOTSUPP`
  *
  * Safe to call from any thread, from a signal handler and after fork.
- *
- * # Safety
- *
- * `buf` is NULL or valid for writing `len` bytes.
  */
 ssize_t sock_recv(int fd,
                   void *buf,
@@ -264,10 +253,6 @@ ssize_t sock_recv(int fd,
  *   - any other error of sendto(2), among them `-EAFNOSUPPORT`, `-ECONNREFUSED` and `-ENOENT`
  *
  * Safe to call from any thread, from a signal handler and after fork.
- *
- * # Safety
- *
- * `buf` is NULL or valid for reading `len` bytes, `addr` for reading `addrlen` bytes.
  */
 ssize_t sock_sendto(int fd,
                     const void *buf,
@@ -295,11 +280,6 @@ ssize_t sock_sendto(int fd,
  *   - `-EINVAL`  `*addrlen` is over `INT_MAX`
  *
  * Safe to call from any thread, from a signal handler and after fork.
- *
- * # Safety
- *
- * `buf` is NULL or valid for writing `len` bytes. `addr` is NULL, or `addrlen` is NULL or valid for
- * reading and writing a `socklen_t`, and `addr` is valid for writing `*addrlen` bytes.
  */
 ssize_t sock_recvfrom(int fd,
                       void *buf,
@@ -324,10 +304,6 @@ ssize_t sock_recvfrom(int fd,
  *   - any other error of sendmsg(2), among them `-EINVAL`, `-EPERM` and `-ETOOMANYREFS`
  *
  * Safe to call from any thread, from a signal handler and after fork.
- *
- * # Safety
- *
- * `msg` is NULL or valid for reading, and so is all that it points to.
  */
 ssize_t sock_sendmsg(int fd,
                      const struct msghdr *msg,
@@ -351,10 +327,6 @@ ssize_t sock_sendmsg(int fd,
  *   - `-EMSGSIZE`  `msg_iovlen` is over `IOV_MAX`
  *
  * Safe to call from any thread, from a signal handler and after fork.
- *
- * # Safety
- *
- * `msg` is NULL or valid for reading and writing, and all that it points to for writing.
  */
 ssize_t sock_recvmsg(int fd,
                      struct msghdr *msg,
@@ -377,10 +349,6 @@ ssize_t sock_recvmsg(int fd,
  *
  * Safe to call from any thread, from a signal handler and after fork. When several threads send on one
  * stream at once, their bytes may be interleaved.
- *
- * # Safety
- *
- * `buf` is NULL or valid for reading `len` bytes, `sent` is NULL or valid for writing a `size_t`.
  */
 int sock_sendall(int fd,
                  const void *buf,
@@ -411,10 +379,6 @@ int sock_sendall(int fd,
  *
  * Safe to call from any thread, from a signal handler and after fork. When several threads receive
  * from one stream at once, each gets a part of it.
- *
- * # Safety
- *
- * `buf` is NULL or valid for writing `len` bytes, `received` is NULL or valid for writing a `size_t`.
  */
 int sock_recvall(int fd,
                  void *buf,
@@ -448,10 +412,6 @@ int sock_recvall(int fd,
  *     `-EHOSTUNREACH`, `-EINVAL`, `-ENETUNREACH`, `-ENOENT` and `-EPROTOTYPE`
  *
  * Safe to call from any thread, from a signal handler and after fork.
- *
- * # Safety
- *
- * `addr` is NULL or valid for reading `addrlen` bytes.
  */
 int sock_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
 
@@ -480,11 +440,6 @@ int sock_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
  *   - `-EPERM`       a firewall forbids it
  *
  * Safe to call from any thread, from a signal handler and after fork.
- *
- * # Safety
- *
- * `addr` is NULL, or `addrlen` is NULL or valid for reading and writing a `socklen_t`, and `addr` is
- * valid for writing `*addrlen` bytes.
  */
 int sock_accept(int fd,
                 struct sockaddr *addr,
@@ -536,10 +491,6 @@ int sock_accept(int fd,
  * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
  * several threads: the resolver allocates memory and takes locks. A thread that is cancelled meanwhile
  * leaks descriptors and memory.
- *
- * # Safety
- *
- * `host` and `service` are NULL or end with a NUL.
  */
 int sock_dial(const char *host,
               const char *service,
@@ -574,10 +525,6 @@ int sock_dial(const char *host,
  *
  * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
  * several threads: the resolver allocates memory and takes locks.
- *
- * # Safety
- *
- * `host` and `service` are NULL or end with a NUL.
  */
 int sock_listen(const char *host,
                 const char *service,
@@ -631,7 +578,7 @@ const char *sock_strerror(int code);
 const char *sock_version(void);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}
+#endif
 
-#endif  /* LIBSOCK_SOCK_H */
+#endif /* LIBSOCK_SOCK_H */
