@@ -1,4 +1,4 @@
-# Campaigns: suites of tests/suites that are run for longer here than as a part of `make test`. Those that
+# Campaigns: suites that are run for longer here than as a part of `make test`. Those that
 # can go on for ever take seconds: `LIBSOCK_LONG=3600 make test-fuzz`.
 #
 #   make test-faults           system calls tampered with

@@ -10,7 +10,7 @@
 
 #include <sock.h>
 
-#include "every.h"
+#include "all_functions.h"
 
 enum { WAITING = 4 };
 

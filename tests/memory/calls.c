@@ -8,7 +8,7 @@
 
 #include <sock.h>
 
-#include "every.h"
+#include "all_functions.h"
 
 /* No descriptor is left: nothing leaks, and the listener is as good as before. (There are two connections, because
    valgrind takes one to say that there is no descriptor.) */

@@ -11,7 +11,7 @@
 
 #include <sock.h>
 
-#include "every.h"
+#include "all_functions.h"
 
 enum { THREADS = 6, AT_ONCE = 8 };
 

@@ -19,7 +19,7 @@
 
 #include <sock.h>
 
-#include "every.h"
+#include "all_functions.h"
 
 enum { TRAP_FLAG = 0x100, CALLS = 19 };
 

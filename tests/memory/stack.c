@@ -12,7 +12,7 @@
 
 #include <sock.h>
 
-#include "every.h"
+#include "all_functions.h"
 
 enum { STACK = 16 << 10, PAGE = 4096, MOST = 2048, PAINT = 0xA5 };
 

@@ -17,7 +17,7 @@
 
 #include <sock.h>
 
-#include "every.h"
+#include "all_functions.h"
 
 enum { SHARED = 4, OWN = 2, CHANGERS = 2, MOVERS = 3, REUSERS = 2, THREADS = OWN + CHANGERS + MOVERS + REUSERS };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "every.h"
+#include "all_functions.h"
 
 /* The exercises are in a plugin that is linked to the library, both of which come and go. */
 static void use(const char *plugin, double seconds)

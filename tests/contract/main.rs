@@ -1,0 +1,15 @@
+//! The contract, function by function.
+//!
+//! Tests that fork, handle signals, use up descriptors or crowd the table of exact timeouts would disturb those beside
+//! them. Each group of such tests is a program of its own: `few_descriptors`, `sharing`, `signals`, `sigpipe`, `threads`
+//! and `torn_reads`, in this folder.
+
+mod common;
+
+mod connection;
+mod errors;
+mod modes;
+mod names;
+mod pitfalls;
+mod transfer;
+mod wait;

@@ -1,0 +1,89 @@
+"""What the suites in Python share: how a test is run, reported and skipped, and how commands are."""
+
+import os
+import re
+import shutil
+import subprocess
+import traceback
+
+SOURCE, BUILD = os.environ["LIBSOCK_SOURCE"], os.environ["LIBSOCK_BUILD"]
+CC = os.environ.get("CC", "cc")
+CARGO = os.environ.get("CARGO", "cargo")
+CARGOFLAGS = os.environ.get("CARGOFLAGS", "").split()
+
+# What a campaign is asked for: 0 is its short form, 1 its long one, and more the seconds to go on for.
+LONG = int(os.environ.get("LIBSOCK_LONG") or 0)
+
+# Names that tell of a panic, in symbols and relocations.
+PANIC = re.compile(r"panic|unwind|rust_begin|rust_eh_personality|core\.\.fmt|4core3fmt")
+
+
+class Skip(Exception):
+    """The test cannot run here, and why."""
+
+
+def test(name, body, *arguments):
+    """Runs a test: it passes unless it raises something, and may return what it found. LIBSOCK_ONLY is a pattern for names."""
+    if not re.search(os.environ.get("LIBSOCK_ONLY", ""), name):
+        return
+    try:
+        found = body(*arguments)
+        print(f"ok {name}" + (f": {found}" if found else ""), flush=True)
+    except Skip as why:
+        print(f"skip {name}: {why}", flush=True)
+    except AssertionError as why:
+        first, *rest = str(why).splitlines() or ["failed"]
+        print("\n".join([f"not ok {name}: {first}", *("    " + line for line in rest)]), flush=True)
+    except Exception as error:
+        print(f"not ok {name}: {error!r}\n{traceback.format_exc()}", flush=True)
+
+
+def need(*tools):
+    """Skips the test unless the tools are there."""
+    for tool in tools:
+        if not shutil.which(tool):
+            raise Skip(f"{tool} is missing")
+
+
+def run(*command, **options):
+    """Runs a command and gives what it printed; a failure of it is one of the test."""
+    process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             errors="replace", **options)
+    if process.returncode != 0:
+        raise AssertionError(f"{' '.join(command)} failed with exit code {process.returncode}\n{process.stdout}")
+    return process.stdout
+
+
+def seconds(short, long):
+    """For how long a campaign that could go on for ever does."""
+    return LONG if LONG > 1 else long if LONG else short
+
+
+def compile_c(program, *sources):
+    """A program in C, with the shared library that was built."""
+    run(CC, "-std=c11", "-O2", "-pedantic", "-Wall", "-Wextra", "-Werror", "-I", os.path.join(SOURCE, "include"), "-o", program,
+        *sources, "-pthread", "-L", BUILD, "-lsock", "-Wl,-rpath," + BUILD)
+    return program
+
+
+def same(found, expected):
+    """Two sets of names are the same."""
+    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    assert not missing and not extra, f"missing {missing}, unexpected {extra}"
+
+
+def read(*path):
+    with open(os.path.join(*path), encoding="utf-8") as file:
+        return file.read()
+
+
+def promised():
+    """The names of the functions, as tests/support/prototypes.c promises them."""
+    return sorted(line.split("= ")[1].rstrip(";") for line in read(SOURCE, "tests/support/prototypes.c").splitlines()
+                  if "= sock_" in line)
+
+
+def copy_source(to):
+    """Copies the source without what was built."""
+    shutil.copytree(SOURCE, to, ignore=lambda directory, names: [".git", "build", "target"] if directory == SOURCE else [])
+    return to
