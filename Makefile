@@ -1,9 +1,13 @@
-# libsock: needs Rust, a C compiler and make.
+# libsock: needs Rust, a C compiler with a linker of GNU or LLVM, and make; the tests need Python 3 too.
 #
-#   make            the shared and the static library, and the C examples
-#   make demo       the three modes, on real sockets
-#   make test       everything; ends in a countable summary
-#   make install    DESTDIR= PREFIX= LIBDIR= INCLUDEDIR= MANDIR= (packaging/rules.mk has more)
+#   make                      the shared and the static library, and the C examples
+#   make lib                  the libraries alone
+#   make demo                 the three modes, on real sockets
+#   make test                 everything; ends in a countable summary
+#   make clean                removes what was built
+#   make help                 all that can be made
+#
+# What is built goes into build, or into BUILD=DIRECTORY.
 
 CC ?= cc
 AR ?= ar
@@ -16,38 +20,63 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 INSTALL ?= install
 
-source := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
-build := $(abspath $(or $(BUILD),build))
+# Make separates the names of files by spaces, so what it knows by name has none: it knows the source as ".", if it is
+# run there, and the build by the path it is given. All other paths reach only the shell, quoted.
+source := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+build := $(or $(BUILD),build)
+ifeq ($(wildcard $(source)/packaging/paths.mk),)
+$(error the source has a space in its path: run make in it, or with -C, not with -f)
+endif
+include $(source)/packaging/paths.mk
+built := $(call absolute,$(build))
+
 version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' $(source)/Cargo.toml)
 soname := libsock.so.$(firstword $(subst ., ,$(version)))
 shared := $(build)/libsock.so.$(version)
 static := $(build)/libsock.a
-rust := $(build)/cargo/$(addsuffix /,$(CARGO_BUILD_TARGET))release/libsock.a
 examples := $(patsubst $(source)/examples-c/%.c,$(build)/examples-c/%,$(wildcard $(source)/examples-c/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all lib examples demo test clean
+.PHONY: all lib examples demo test clean help FORCE
 
 all: lib examples
 
 lib: $(shared) $(static) $(build)/libsock.so
 	@printf 'libsock.so: %s bytes, libsock.a: %s bytes\n' $$(stat -c %s $(shared)) $$(stat -c %s $(static))
 
-# Cargo is always asked: the sources of the library are its to follow. It finds a vendored tree's
-# configuration only from within.
-.PHONY: FORCE
-$(rust): FORCE
-	cd $(source) && $(CARGO) rustc --target-dir $(build)/cargo --release --lib --crate-type staticlib $(CARGOFLAGS)
+# Better said before Cargo is busy.
+linker_takes = printf 'int probe(void) { return 0; }' > $(build)/probe.c && \
+    $(CC) -c -o $(build)/probe.o $(build)/probe.c && \
+    $(CC) -r -nostdlib -o $(build)/probed.o -Wl,-u,probe $(build)/probe.o -Wl,--gc-sections -Wl,--strip-debug
 
-$(build)/symbols: $(source)/libsock.map | $(build)
-	sed -n 's/^ *\(sock_[a-z]*\);/\1/p' $< > $@
+# Cargo is always asked: the sources of the library are its to follow, and where it puts what it makes of them is its to
+# say. It finds a vendored tree's configuration only from within. The target becomes a link to what Cargo made.
+define cargo_rustc
+	cd $(source) && $(CARGO) rustc --target-dir $(built)/$1 --lib --message-format json-render-diagnostics $2 > $(built)/$1.json
+	ln -sf "$$(sed -n 's|.*"filenames":\["\([^"]*/libsock\.r*l*i*[ab]\)".*|\1|p' $(build)/$1.json)" $@
+endef
 
-# Of Rust's static library, with all of std in it, one object is left that holds what the exported
-# functions reach, and exports them alone. ARM's tables for unwinding, which reach all of std, go
-# before; std's start-up code, which keeps the program's arguments, and bitcode, on which another
-# version of LLVM may choke, after. Both libraries are made of it. An exported function begins a cache
-# line: the fewer it takes of them, the faster it is when the kernel has used the cache.
-$(build)/sock.o: $(rust) $(build)/symbols
+$(build)/cargo.a: FORCE | $(build)
+	@$(linker_takes) 2> $(build)/probe.log || { cat $(build)/probe.log; \
+	    echo '$(CC) cannot link libsock: it takes a C compiler with the linker of GNU (ld.bfd) or LLVM (ld.lld).' \
+	        'gold and tcc lack --gc-sections with -r.'; exit 1; }
+	$(call cargo_rustc,cargo,--release --crate-type staticlib $(CARGOFLAGS))
+
+$(build)/symbols: $(source)/abi/symbols.txt | $(build)
+	sed -n 's/^\(sock_[a-z_]*\) .*/\1/p' $< > $@
+
+$(build)/libsock.map: $(source)/abi/symbols.txt $(source)/abi/version-script | $(build)
+	$(source)/abi/version-script $< > $@
+
+# Of Rust's static library, with all of std in it, one object is left, of which both libraries are made. It holds what the
+# exported functions reach, and exports them alone.
+#
+#  1. ARM's tables for unwinding go first: they reach all of std.
+#  2. The linker drops all that no exported function reaches.
+#  3. std's start-up code, which keeps the program's arguments, goes, and bitcode, on which another version of LLVM may
+#     choke. An exported function begins a cache line: the fewer it takes of them, the faster it is when the kernel has
+#     used the cache.
+$(build)/sock.o: $(build)/cargo.a $(build)/symbols
 	$(OBJCOPY) --remove-section='.ARM.ex*' --remove-section='.rel.ARM.ex*' $< $(build)/rust.a
 	$(CC) -r -nostdlib -o $(build)/reached.o $(addprefix -Wl$(comma)-u$(comma),$(shell cat $(build)/symbols)) \
 	    $(build)/rust.a -Wl,--gc-sections -Wl,--strip-debug
@@ -55,11 +84,9 @@ $(build)/sock.o: $(rust) $(build)/symbols
 	    --remove-section='.rel*.init_array*' --remove-section='.llvm*' \
 	    --set-section-alignment='.text.sock_*=64' $(build)/reached.o $@
 
-comma := ,
-
 # It is never unloaded: a thread may still be busy with a name that nobody waits for any more.
-$(shared): $(build)/sock.o $(source)/libsock.map
-	$(CC) -shared -nostartfiles -o $@ $< -Wl,-soname,$(soname) -Wl,--version-script=$(source)/libsock.map \
+$(shared): $(build)/sock.o $(build)/libsock.map
+	$(CC) -shared -nostartfiles -o $@ $< -Wl,-soname,$(soname) -Wl,--version-script=$(build)/libsock.map \
 	    -Wl,--as-needed -Wl,--gc-sections -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -pthread $(LDFLAGS)
 
 $(static): $(build)/sock.o
@@ -77,13 +104,23 @@ examples: $(examples)
 
 $(build)/examples-c/%: $(source)/examples-c/%.c $(build)/libsock.so | $(build)/examples-c
 	$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic $(CFLAGS) -I$(source)/include -o $@ $< \
-	    -pthread -L$(build) -lsock -Wl,-rpath,$(build) $(LDFLAGS)
+	    -pthread -L$(build) -lsock -Wl,-rpath,$(built) $(LDFLAGS)
 
-test: all
-	LIBSOCK_BUILD=$(build) $(source)/tests/run
+test: python all
+	LIBSOCK_BUILD=$(built) $(source)/tests/run
+
+# Better said before everything is built.
+.PHONY: python
+python:
+	@command -v python3 > /dev/null || { echo 'the tests need Python 3, and there is no python3'; exit 1; }
 
 clean:
 	rm -rf $(build)
 
+# The commands are those of the comments that begin the files.
+help:
+	@awk -F '  +' '/^#   make/ { printf "  %-26s %s\n", $$2, $$3 }' $(source)/Makefile $(rules)
+
 # What else is made, each beside its subject.
-include $(wildcard $(source)/*/rules.mk)
+rules := $(sort $(wildcard $(source)/*/rules.mk))
+include $(rules)

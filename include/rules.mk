@@ -1,7 +1,9 @@
-# include/sock.h, from the comments and signatures in src/api. It is committed: only who changes them needs cbindgen.
+# The header. It is committed: only who changes the functions generates it, and needs cbindgen, which Cargo gets.
+#
+#   make header               include/sock.h, from the comments and signatures in src/api
 
-HEADER ?= $(source)/include/sock.h
+HEADER := $(source)/include/sock.h
 
 .PHONY: header
 header:
-	$(CARGO) run --quiet --manifest-path $(source)/include/generate/Cargo.toml --target-dir $(build)/header -- $(HEADER)
+	$(CARGO) run --quiet --manifest-path $(source)/include/generate/Cargo.toml --target-dir $(build)/header -- '$(HEADER)'

@@ -1,4 +1,10 @@
 # Installing, and what distributions need.
+#
+#   make install              DESTDIR= PREFIX= LIBDIR= INCLUDEDIR= MANDIR= DOCDIR= PKGCONFIGDIR= CMAKEDIR=
+#   make uninstall            with the same places
+#   make dist                 the source as a tarball, and another one with its crates
+#   make deb                  packages for Debian
+#   make rpm                  packages for Fedora and others
 
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/libsock
@@ -14,32 +20,49 @@ licences := $(notdir $(wildcard $(source)/LICENSE*))
 # Places are filled in as files are installed: they may be other ones than when the library was built.
 fill = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
     -e 's|@CMAKEDIR@|$(CMAKEDIR)|' -e 's|@VERSION@|$(version)|' -e 's|@SONAME@|$(soname)|'
+# Where files go, or the named ones of a directory.
+to = '$(DESTDIR)$1'
+each_to = $(foreach name,$2,$(call to,$1/$(name)))
 
 .PHONY: install uninstall
 
 # A library that was built is installed as it is: the superuser may have no Cargo.
 install: $(if $(and $(wildcard $(shared)),$(wildcard $(static))),,lib)
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(LIBDIR) $(INCLUDEDIR) $(PKGCONFIGDIR) $(CMAKEDIR) $(MANDIR)/man3 \
-	    $(MANDIR)/man7 $(DOCDIR))
-	$(INSTALL) -m 755 $(shared) $(DESTDIR)$(LIBDIR)
-	ln -sf $(notdir $(shared)) $(DESTDIR)$(LIBDIR)/$(soname)
-	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libsock.so
-	$(INSTALL) -m 644 $(static) $(DESTDIR)$(LIBDIR)
-	$(INSTALL) -m 644 $(source)/include/sock.h $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -d $(call to,$(LIBDIR)) $(call to,$(INCLUDEDIR)) $(call to,$(PKGCONFIGDIR)) $(call to,$(CMAKEDIR)) \
+	    $(call to,$(MANDIR)/man3) $(call to,$(MANDIR)/man7) $(call to,$(DOCDIR))
+	$(INSTALL) -m 755 $(shared) $(call to,$(LIBDIR))
+	ln -sf $(notdir $(shared)) $(call to,$(LIBDIR)/$(soname))
+	ln -sf $(soname) $(call to,$(LIBDIR)/libsock.so)
+	$(INSTALL) -m 644 $(static) $(call to,$(LIBDIR))
+	$(INSTALL) -m 644 $(source)/include/sock.h $(call to,$(INCLUDEDIR))
 	$(fill) -e '/^prefix=/!s|=$(PREFIX)/|=$${prefix}/|' $(source)/packaging/libsock.pc.in \
-	    > $(DESTDIR)$(PKGCONFIGDIR)/libsock.pc
+	    > $(call to,$(PKGCONFIGDIR)/libsock.pc)
 	for file in $(cmake_files); do \
-	    $(fill) $(source)/packaging/$$file.in > $(DESTDIR)$(CMAKEDIR)/$$file || exit; done
-	chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/libsock.pc $(addprefix $(DESTDIR)$(CMAKEDIR)/,$(cmake_files))
-	$(INSTALL) -m 644 $(addprefix $(source)/man/,$(pages3)) $(DESTDIR)$(MANDIR)/man3
-	$(INSTALL) -m 644 $(addprefix $(source)/man/,$(pages7)) $(DESTDIR)$(MANDIR)/man7
-	$(INSTALL) -m 644 $(addprefix $(source)/,$(licences)) $(DESTDIR)$(DOCDIR)
+	    $(fill) $(source)/packaging/$$file.in > $(call to,$(CMAKEDIR))/$$file || exit; done
+	chmod 644 $(call to,$(PKGCONFIGDIR)/libsock.pc) $(call each_to,$(CMAKEDIR),$(cmake_files))
+	$(INSTALL) -m 644 $(addprefix $(source)/man/,$(pages3)) $(call to,$(MANDIR)/man3)
+	$(INSTALL) -m 644 $(addprefix $(source)/man/,$(pages7)) $(call to,$(MANDIR)/man7)
+	$(INSTALL) -m 644 $(addprefix $(source)/,$(licences)) $(call to,$(DOCDIR))
+	$(if $(DESTDIR),,@$(make_known))
+
+# The dynamic linker finds a library by its cache, which the superuser alone can write. Others are told how to go without.
+# What pkg-config says of any but the plainest characters is for eval.
+compile = cc program.c \$$(PKG_CONFIG_PATH='$(PKGCONFIGDIR)' pkg-config --cflags --libs libsock) -Wl,-rpath,'$(LIBDIR)'
+make_known = PATH=$$PATH:/usr/sbin:/sbin; \
+    command -v ldconfig > /dev/null || exit 0; \
+    [ "$$(id -u)" != 0 ] || ldconfig || exit 0; \
+    ! ldconfig -p | grep -qF ' => $(LIBDIR)/$(soname)' || exit 0; \
+    echo 'The dynamic linker does not look into $(LIBDIR). Programs find the library if they are compiled with'; \
+    case '$(LIBDIR)$(INCLUDEDIR)' in \
+        *[!-A-Za-z0-9/._+]*) printf '    eval "%s"\n' "$(compile)";; \
+        *) printf '    %s\n' "$(compile)";; \
+    esac
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(addprefix $(LIBDIR)/,$(libraries)) $(INCLUDEDIR)/sock.h $(PKGCONFIGDIR)/libsock.pc \
-	    $(addprefix $(CMAKEDIR)/,$(cmake_files)) $(addprefix $(MANDIR)/man3/,$(pages3)) \
-	    $(addprefix $(MANDIR)/man7/,$(pages7)) $(addprefix $(DOCDIR)/,$(licences)))
-	-rmdir $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(DOCDIR)
+	rm -f $(call each_to,$(LIBDIR),$(libraries)) $(call to,$(INCLUDEDIR)/sock.h) $(call to,$(PKGCONFIGDIR)/libsock.pc) \
+	    $(call each_to,$(CMAKEDIR),$(cmake_files)) $(call each_to,$(MANDIR)/man3,$(pages3)) \
+	    $(call each_to,$(MANDIR)/man7,$(pages7)) $(call each_to,$(DOCDIR),$(licences))
+	-rmdir $(call to,$(CMAKEDIR)) $(call to,$(DOCDIR))
 
 .PHONY: dist
 dist:
@@ -47,9 +70,12 @@ dist:
 
 vendored := $(build)/dist/libsock-$(version)-vendored.tar.gz
 
+# dpkg-buildpackage and rpmbuild lose themselves in a path with a space.
+one_word = $(if $(word 2,$(built)),$(error packages cannot be built in $(built): name a path without a space, BUILD=DIRECTORY))
+
 .PHONY: deb rpm
 deb: dist
-	$(source)/packaging/deb $(vendored) $(build)/deb
+	$(one_word)$(source)/packaging/deb $(vendored) $(build)/deb
 
 rpm: dist
-	$(source)/packaging/rpm $(vendored) $(build)/rpm
+	$(one_word)$(source)/packaging/rpm $(vendored) $(build)/rpm
