@@ -1,14 +1,14 @@
 # libsock against what a program would use instead.
 #
 #   make bench            all of it, in twelve minutes or so; into docs/benchmarks
-#   make bench QUICK=1    the same in less than a minute, to see that it works; into $(build)/benches/results
+#   make bench QUICK=1    the same in less than a minute, to see that it works; into build/benches/results
 #   make bench OUT=DIR    into DIR
 
 RUSTC ?= rustc
 PYTHON ?= python3
 
 bench_source := $(source)/benches
-bench_out = $(abspath $(or $(OUT),$(if $(QUICK),$(build)/benches/results,$(source)/docs/benchmarks)))
+bench_out = $(call absolute,$(or $(OUT),$(if $(QUICK),$(build)/benches/results,$(source)/docs/benchmarks)))
 # Libraries by their names in pkg-config, as their files are named. One that is missing is left out, and
 # the run tells how to install it.
 bench_found = $(foreach library,apr-1 gio-2.0 nspr,$(shell pkg-config --exists $(library) && echo $(library)))
@@ -18,7 +18,7 @@ bench_files = $(wildcard $(addprefix $(bench_source)/,*.c measures/*.c)) $(addpr
 .PHONY: bench bench-build
 
 bench: bench-build
-	BENCH=$(build)/benches/bench $(PYTHON) -B $(bench_source)/run.py $(if $(QUICK),--quick) $(bench_out)
+	BENCH=$(built)/benches/bench $(PYTHON) -B $(bench_source)/run.py $(if $(QUICK),--quick) $(bench_out)
 	$(PYTHON) -B $(bench_source)/charts.py $(bench_out)
 
 # Always made anew, for a library may have been installed since.
@@ -27,5 +27,5 @@ bench-build: $(build)/libsock.so
 	$(RUSTC) --edition 2024 -O -C panic=abort --crate-type staticlib -o $(build)/benches/librust.a $(bench_source)/peers/rust.rs
 	$(CC) -std=c11 -D_GNU_SOURCE -DRUST_VERSION='"$(word 2,$(shell $(RUSTC) --version))"' -Wall -Wextra -pedantic $(CFLAGS) \
 	    -I$(source)/include $(if $(bench_found),$(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(bench_found)))) \
-	    -o $(build)/benches/bench $(bench_files) -pthread $(build)/benches/librust.a -L$(build) -lsock -Wl,-rpath,$(build) \
+	    -o $(build)/benches/bench $(bench_files) -pthread $(build)/benches/librust.a -L$(build) -lsock -Wl,-rpath,$(built) \
 	    $(if $(bench_found),$(shell pkg-config --libs $(bench_found))) -lm -ldl $(LDFLAGS)

@@ -1,5 +1,7 @@
-.PHONY: test-ffi
-
 # The scenario in every language that is found; the others are named.
+#
+#   make test-ffi              eleven languages call the library
+
+.PHONY: test-ffi
 test-ffi: all
-	LIBSOCK_BUILD=$(build) $(source)/tests/run ffi
+	LIBSOCK_BUILD=$(built) $(source)/tests/run ffi

@@ -23,11 +23,19 @@ foreach(library sock sock_static)
   target_link_libraries(c_${library} libsock::${library})
   target_link_libraries(cxx_${library} libsock::${library})
 endforeach()
-find_package(libsock 99 QUIET)
-if(libsock_FOUND)
-  message(FATAL_ERROR "a version that is not there was found")
+set(missing 1 99)
+set(there 0.0 @VERSION@)
+if(NOT CMAKE_VERSION VERSION_LESS 3.19)
+  list(APPEND missing 0.0...0.0.9 0.0...<@VERSION@ 1...2)
+  list(APPEND there 0.0...@VERSION@ 0.0...<1 0.0...2)
 endif()
-"""
+foreach(wanted ${missing} ${there})
+  find_package(libsock ${wanted} QUIET)
+  if((wanted IN_LIST there AND NOT libsock_FOUND) OR (wanted IN_LIST missing AND libsock_FOUND))
+    message(FATAL_ERROR "libsock ${wanted}: found is ${libsock_FOUND}")
+  endif()
+endforeach()
+""".replace("@VERSION@", VERSION)
 
 
 # What was said to those who started the suite.

@@ -14,11 +14,11 @@ campaigns := faults fuzz memory dial load seccomp architectures mutants
 
 .PHONY: $(addprefix test-,$(campaigns))
 $(addprefix test-,$(campaigns)): test-%: all
-	LIBSOCK_LONG=$${LIBSOCK_LONG:-1} LIBSOCK_BUILD=$(build) $(source)/tests/run $*
+	LIBSOCK_LONG=$${LIBSOCK_LONG:-1} LIBSOCK_BUILD=$(built) $(source)/tests/run $*
 
 # sock_dial and Python's create_connection in the same network, into docs/dial.md.
 .PHONY: dial-table
 dial-table: all
 	$(CC) -std=c11 $(CFLAGS) -I$(source)/include -o $(build)/dial-driver $(source)/tests/dial/dial.c -L$(build) -lsock \
-	    -Wl,-rpath,$(build)
+	    -Wl,-rpath,$(built)
 	$(source)/tests/dial/lab.py $(source)/tests/dial/table.py $(build)/dial-driver $(source)/docs/dial.md
