@@ -8,9 +8,10 @@
 #   make test-load             many descriptors and threads
 #   make test-seccomp          the system calls that SECURITY.md lists, and kernels that refuse some
 #   make test-architectures    other architectures, musl, and the oldest Rust
+#   make test-kernels          other kernels, each in a virtual machine
 #   make test-mutants          bugs planted, and caught
 
-campaigns := faults fuzz memory dial load seccomp architectures mutants
+campaigns := faults fuzz memory dial load seccomp architectures kernels mutants
 
 .PHONY: $(addprefix test-,$(campaigns))
 $(addprefix test-,$(campaigns)): test-%: all
