@@ -45,7 +45,8 @@ extern "C" {
 #define LIBSOCK_EAI_AGAIN 5003
 
 /**
- * The host cannot be looked up: a name server refused, or its answer made no sense.
+ * The host cannot be looked up, for another reason. It is rare with glibc: a name server that refuses is
+ * `LIBSOCK_EAI_AGAIN` there, and an answer that makes no sense is `LIBSOCK_EAI_NONAME`.
  */
 #define LIBSOCK_EAI_FAIL 5004
 
@@ -446,47 +447,56 @@ int sock_accept(int fd,
                 socklen_t *addrlen);
 
 /**
- * Connects to a service of a host by TCP, within a time that covers all of it: the lookup of the name,
- * every address, and the handshake.
+ * Connects to a service of a host, within a time that covers all of it: the lookup of the name, every address, and
+ * the handshake.
  *
  * All addresses of the host are tried as RFC 8305 (Happy Eyeballs) has it: IPv6 and IPv4 in turn, in
- * the system's order of preference, each next one when the one before has failed or has had 250 ms,
- * or less where not all would have their turn in the first half of the time, and 128 at once at most.
+ * the system's order of preference. The next attempt begins when the one before has failed or has had 250 ms,
+ * or less where not all would have their turn in the first half of the time. There are 128 attempts at once at most.
  * The first connection that is made is the result, the other attempts are closed.
  *
- * @param host     the name of the host, or an address in numbers: of IPv4, or of IPv6, with its scope
- *                 where it needs one, such as "fe80::1%eth0"
- * @param service  a port number from 0 to 65535, or the name of a service, such as "http"
- * @param seconds  how long it may take, as in `sock_settimeout`: with 0 only a host in numbers can be
+ * @param host     the name of the host, or a numeric address: of IPv4, or of IPv6, with its scope
+ *                 where it needs one, such as "fe80::1%eth0". Or a Unix stream socket: its path, which begins with
+ *                 "/", or its abstract name, which begins with "@"
+ * @param service  a port number from 0 to 65535, or the name of a service, such as "http". "/udp" after it, as in
+ *                 "53/udp" or "domain/udp", is for a socket of UDP; "/tcp" may be there too. NULL for a Unix socket
+ * @param seconds  how long it may take, as in `sock_settimeout`: with 0 only a numeric address or a Unix socket can be
  *                 connected to, and that at once; with `LIBSOCK_FOREVER` it takes as long as it takes
  *
  * @return a connected descriptor, close-on-exec, with `seconds` for its timeout, or the negative of
  * an error number, to which `errno` is set too:
- *   - `-ETIMEDOUT`            no connection was made in so many seconds, or before the network's own
- *                             timeout
- *   - `-EAGAIN`               `seconds` is 0, and no connection could be made at once
+ *   - `-ETIMEDOUT`            no connection was made within `seconds`, or the network's own timeout came first
+ *   - `-EAGAIN`               `seconds` is 0 and no connection could be made at once, or 64 lookups that were
+ *                             abandoned are still under way
  *   - `-LIBSOCK_EAI_NONAME`   there is no such host, or no host can have that name
  *   - `-LIBSOCK_EAI_NODATA`   the host has no address
- *   - `-LIBSOCK_EAI_SERVICE`  there is no such service, or no port of that number
+ *   - `-LIBSOCK_EAI_SERVICE`  there is no such service, no port of that number, or no such protocol
  *   - `-LIBSOCK_EAI_AGAIN`    name servers fail for the time being
  *   - `-LIBSOCK_EAI_FAIL`     the lookup failed for another reason
- *   - `-EINVAL`               `host` or `service` is NULL or empty, or `seconds` is negative or not a
- *                             number
+ *   - `-EINVAL`               `host` is NULL or empty, or `service` is NULL or empty, or not NULL for a Unix socket,
+ *                             or `host` is "@" alone or a link-local address without its scope, or `seconds` is
+ *                             negative or not a number
  *   - `-EOVERFLOW`            `seconds` is finite, and 2^63 nanoseconds or more
+ *   - `-ENAMETOOLONG`         the path of the Unix socket has more than 107 bytes, or the abstract name more than 107
+ *                             after its "@"
+ *   - `-ENOENT`               there is no Unix socket at that path
  *   - when every address failed, the most telling error of them: `-EMFILE`, `-ENFILE`, `-ENOBUFS` or
  *     `-ENOMEM` before `-ECONNREFUSED`, then `-ECONNRESET`, `-EACCES` or `-EPERM`, `-ETIMEDOUT`,
  *     `-EHOSTUNREACH`, and after these any other of socket(2) and connect(2), among them
  *     `-ENETUNREACH`, `-EADDRNOTAVAIL` and `-EAFNOSUPPORT`; of equals the first
  *
  * The timeout of the connection is all of `seconds` for each operation that follows, not what is left
- * of them. On a socket of your own, or of another kind, use `sock_connect`.
+ * of it. On a socket of your own, or of another kind, use `sock_connect`. A socket of UDP is connected at once, whether
+ * or not anybody is there.
  *
  * A signal that is handled meanwhile changes nothing. A name is looked up with getaddrinfo(3); when
- * `seconds` are neither 0 nor infinite, in a thread of its own, which has all signals blocked. If time
- * runs out first, that thread is left to itself, and ends when the resolver gives up. Without a limit
- * the resolver runs in the calling thread, and may take a signal for a name server that fails. With a
- * host in numbers there is no thread, and the name of a service, if it is not a number, is looked up at
- * once.
+ * `seconds` is neither 0 nor infinite, in a thread of its own. That thread blocks all signals but those that it raises
+ * itself, such as SIGSEGV and SIGSYS. It is gone when the function returns, unless time ran out first: then the lookup
+ * is abandoned, and its thread ends when the resolver gives up. Until then it counts as a thread of the process, also
+ * for what a program may do after fork, and the object that has the library's code in it stays loaded for good.
+ * Without a limit the resolver runs in the calling thread, and may take a signal for a name server that fails. With a
+ * numeric address there is no thread, and the name of a service, if it is not a number, is looked up at
+ * once. Where too few descriptors or too little memory keep the resolver from its files, the code says so.
  *
  * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
  * several threads: the resolver allocates memory and takes locks. A thread that is cancelled meanwhile
@@ -497,31 +507,69 @@ int sock_dial(const char *host,
               double seconds);
 
 /**
- * Listens for connections to a service by TCP.
+ * Connects to a service of a host until a deadline, or until a token cancels it.
  *
- * The address may be used again at once when a listener is gone, as if by `SO_REUSEADDR`.
+ * It is `sock_dial` with other limits. They hold for the lookup of the name, for every attempt and for the handshake.
  *
- * @param host     the name or the address of this machine on which to listen, or NULL for all
- *                 addresses, of IPv6 and of IPv4 by the one descriptor. With a name it is the first of
- *                 its addresses that can be listened on; "::" is all addresses of IPv6 alone
+ * @param host      as in `sock_dial`
+ * @param service   as in `sock_dial`
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`; `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return a connected descriptor, close-on-exec and in blocking mode, or the negative of an error number, to which
+ * `errno` is set too. The errors are those of `sock_dial`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A deadline that has passed is found before anything is tried, and a negative one has always passed. A token is looked
+ * at only when there is something to wait for: a host to be looked up, or a connection that is not made at once. Then it
+ * is looked at first, so that a token which was cancelled before the wait cancels it. What was begun is left behind as
+ * little as by `sock_dial`: all attempts are closed, and a lookup is abandoned.
+ *
+ * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
+ * several threads: the resolver allocates memory and takes locks. A thread that is cancelled meanwhile
+ * leaks descriptors and memory.
+ */
+int sock_dial_until(const char *host,
+                    const char *service,
+                    double deadline,
+                    int token);
+
+/**
+ * Listens for connections to a service, or makes a socket of UDP that receives what is sent to it.
+ *
+ * The address of a listener of TCP may be used again at once when it is gone, as if by `SO_REUSEADDR`.
+ *
+ * @param host     the name or the numeric address of this machine on which to listen, or NULL for all
+ *                 addresses, of IPv6 and of IPv4 by the one descriptor (of IPv4 alone where IPv6 is missing or
+ *                 refused). With a name it is the first of its addresses that can be listened on; "::" is all
+ *                 addresses of IPv6 alone. Or a Unix stream socket, which is made: its path, which begins with "/",
+ *                 or its abstract name, which begins with "@"
  * @param service  a port number, or the name of a service; "0" for a port that is free, which
- *                 getsockname(2) tells
+ *                 getsockname(2) and `sock_name` tell. "/udp" after it, as in "53/udp", is for a socket of UDP. NULL
+ *                 for a Unix socket
  * @param backlog  how many connections may wait to be accepted; 0 or less for the system's default,
- *                 net.core.somaxconn, which is the most as well
+ *                 net.core.somaxconn, which is also the maximum. UDP has none
  *
- * @return a listening descriptor, close-on-exec and in blocking mode, or the negative of an error
+ * @return a listening descriptor, or one of UDP, close-on-exec and in blocking mode, or the negative of an error
  * number, to which `errno` is set too:
- *   - `-EADDRINUSE`      another socket listens there
- *   - `-EACCES`          the port is for privileged users
+ *   - `-EADDRINUSE`      another socket listens there, or there is a file at the path of the Unix socket
+ *   - `-EACCES`          the port is for privileged users, or the directory of the Unix socket cannot be written to
  *   - `-EADDRNOTAVAIL`   the address is not this machine's
- *   - `-EINVAL`          `host` is empty, or `service` is NULL or empty
+ *   - `-EINVAL`          `host` is empty, or `service` is NULL or empty, or not NULL for a Unix socket, or `host` is
+ *                        "@" alone or a link-local address without its scope
+ *   - `-ENAMETOOLONG`    the path of the Unix socket has more than 107 bytes, or the abstract name more than 107
+ *                        after its "@"
  *   - `-LIBSOCK_EAI_NONAME`, `-LIBSOCK_EAI_NODATA`, `-LIBSOCK_EAI_SERVICE`, `-LIBSOCK_EAI_AGAIN`,
  *     `-LIBSOCK_EAI_FAIL`  the lookup failed, as in `sock_dial`
  *   - any other error of socket(2), bind(2) and listen(2), among them `-EAFNOSUPPORT`, `-EMFILE`,
- *     `-ENFILE`, `-ENOBUFS` and `-ENOMEM`
+ *     `-ENFILE`, `-ENOBUFS`, `-ENOENT` and `-ENOMEM`
  *
  * `sock_accept` accepts the connections. A name is looked up with getaddrinfo(3) for as long as it
- * takes; a number takes no time.
+ * takes; a number takes no time. The file of a Unix socket stays when the listener is gone: unlink(2) removes it.
  *
  * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
  * several threads: the resolver allocates memory and takes locks.
@@ -529,6 +577,62 @@ int sock_dial(const char *host,
 int sock_listen(const char *host,
                 const char *service,
                 int backlog);
+
+/**
+ * Turns text into an address, without asking anybody.
+ *
+ * @param host     an address of IPv4 or of IPv6, such as "127.0.0.1", "::1", or with a scope "fe80::1%2" or
+ *                 "fe80::1%eth0"; or a Unix path, which begins with "/"; or an abstract Unix name, which begins
+ *                 with "@"
+ * @param service  the port, from 0 to 65535 in decimals; NULL for a Unix address
+ * @param addr     gets the address
+ * @param addrlen  gets its length; what it was before does not matter
+ *
+ * @return 0, or the negative of an error number, to which `errno` is set too:
+ *   - `-EINVAL`        `host` is NULL or no address: the name of a host, a short form such as "127.1", a scope that
+ *                      does not exist, "@" alone; or `service` is not a port, or not NULL for a Unix address
+ *   - `-ENAMETOOLONG`  the Unix path has more than 107 bytes, or the abstract name more than 107 after its "@"
+ *   - `-EFAULT`        `addr` or `addrlen` is NULL
+ *   - `-EMFILE`, `-ENFILE`, `-ENOBUFS`, `-ENOMEM`  the name of a scope could not be looked up
+ *
+ * It is for `sock_connect`, `sock_sendto` and bind(2), and for languages that do not have the structs of C. The names
+ * of hosts and services are for `sock_dial` and `sock_listen`.
+ *
+ * No system call is made, but that the kernel is asked for the index of an interface which is given by name.
+ *
+ * Safe to call from any thread, from a signal handler, and after fork.
+ */
+int sock_address(const char *host,
+                 const char *service,
+                 struct sockaddr_storage *addr,
+                 socklen_t *addrlen);
+
+/**
+ * Turns an address into text, without asking anybody.
+ *
+ * @param addr     the address, as accept(2), recvfrom(2), getsockname(2) and getpeername(2) give it
+ * @param addrlen  its length
+ * @param host     gets the text, which ends with a NUL; or NULL, if only the port is asked for. What
+ *                 `sock_address` takes for the same address: "127.0.0.1", "::1", "fe80::1%2" with the scope as a
+ *                 number, the path of a Unix socket, or "@" and its abstract name. A Unix socket without a name
+ *                 is ""
+ * @param size     the room at `host`; 110 is enough for every address
+ *
+ * @return the port, 0 for a Unix address, or the negative of an error number, to which `errno` is set too:
+ *   - `-ENOSPC`        the text and its NUL do not fit into `size` bytes
+ *   - `-EINVAL`        `addrlen` is too short for an address of that family, or longer than any; or it is an abstract
+ *                      name with a NUL in it, or a relative path that begins with "@", which no text stands for
+ *   - `-EAFNOSUPPORT`  the address is of another family
+ *   - `-EFAULT`        `addr` is NULL
+ *
+ * A Unix path that is relative stays relative, and `sock_address` does not take it. No system call is made.
+ *
+ * Safe to call from any thread, from a signal handler, and after fork.
+ */
+int sock_name(const struct sockaddr *addr,
+              socklen_t addrlen,
+              char *host,
+              size_t size);
 
 /**
  * Waits until a socket is ready, whatever its mode.

@@ -13,17 +13,24 @@ pub struct Errno(isize);
 pub type Result<T> = core::result::Result<T, Errno>;
 
 impl Errno {
+    pub const ACCES: Errno = Errno::new(libc::EACCES);
     pub const ADDRNOTAVAIL: Errno = Errno::new(libc::EADDRNOTAVAIL);
     pub const AFNOSUPPORT: Errno = Errno::new(libc::EAFNOSUPPORT);
     pub const AGAIN: Errno = Errno::new(libc::EAGAIN);
     pub const BADF: Errno = Errno::new(libc::EBADF);
+    pub const CANCELED: Errno = Errno::new(libc::ECANCELED);
     pub const CONNREFUSED: Errno = Errno::new(libc::ECONNREFUSED);
+    pub const CONNRESET: Errno = Errno::new(libc::ECONNRESET);
     pub const FAULT: Errno = Errno::new(libc::EFAULT);
     pub const INPROGRESS: Errno = Errno::new(libc::EINPROGRESS);
     pub const INTR: Errno = Errno::new(libc::EINTR);
     pub const INVAL: Errno = Errno::new(libc::EINVAL);
+    pub const NAMETOOLONG: Errno = Errno::new(libc::ENAMETOOLONG);
     pub const NOMEM: Errno = Errno::new(libc::ENOMEM);
+    pub const NOSPC: Errno = Errno::new(libc::ENOSPC);
+    pub const NOTCONN: Errno = Errno::new(libc::ENOTCONN);
     pub const OVERFLOW: Errno = Errno::new(libc::EOVERFLOW);
+    pub const PERM: Errno = Errno::new(libc::EPERM);
     pub const PIPE: Errno = Errno::new(libc::EPIPE);
     pub const TIMEDOUT: Errno = Errno::new(libc::ETIMEDOUT);
     /// Why a lookup failed.
@@ -46,6 +53,12 @@ impl Errno {
         Errno::new(unsafe { *libc::__errno_location() })
     }
 
+    /// Sets the calling thread's `errno` to 0, for functions that tell in it what they found on the way.
+    pub fn clear() {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = 0 };
+    }
+
     pub fn code(self) -> c_int {
         self.0 as c_int
     }
@@ -53,6 +66,11 @@ impl Errno {
     /// The operation is not ready, or under way: the mode decides what that means.
     pub fn is_not_ready(self) -> bool {
         matches!(self.code(), libc::EAGAIN | libc::EINPROGRESS | libc::EALREADY)
+    }
+
+    /// There were too few descriptors, or too little memory.
+    pub fn lacks_resources(self) -> bool {
+        matches!(self.code(), libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
     }
 
     /// The operation did not fail: waiting or trying again can still complete it.

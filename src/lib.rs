@@ -16,8 +16,7 @@
 //!   time       options    sys, options: the system calls
 //! ```
 //!
-//! Beside it stand the two functions by name, which make sockets: `lookup` finds the addresses, in a
-//! `thread` if there is a deadline, `dial` connects to one of them, `listen` listens.
+//! Beside it stands `name/`: what makes sockets by name, and turns text into addresses and back.
 //!
 //! An operation is one system call when it succeeds. Only when that call says "not now" does the
 //! library ask which mode the socket is in, and only then does it need more of this crate than
@@ -25,15 +24,12 @@
 
 mod api;
 mod boundary;
-mod dial;
 mod errno;
-mod listen;
-mod lookup;
 mod mode;
+mod name;
 mod operation;
 mod options;
 mod sys;
-mod thread;
 mod time;
 
 pub use api::*;

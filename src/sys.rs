@@ -112,6 +112,34 @@ pub fn signal(eventfd: BorrowedFd) -> Result<()> {
     syscall!(write(eventfd.as_raw_fd(), (&raw const one).cast(), size_of_val(&one))).map(drop)
 }
 
+/// So many bytes of memory, as a thread's stack.
+pub fn map(len: usize) -> Result<*mut c_void> {
+    let (access, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK);
+    // SAFETY: the kernel finds a place that nobody has.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), len, access, flags, -1, 0) };
+    if start == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(start) }
+}
+
+/// Makes memory such that whoever touches it is stopped.
+///
+/// # Safety
+///
+/// It must be from [`map`], and in use by nobody.
+pub unsafe fn forbid(start: *mut c_void, len: usize) -> Result<()> {
+    syscall!(mprotect(start, len, libc::PROT_NONE)).map(drop)
+}
+
+/// Gives memory back.
+///
+/// # Safety
+///
+/// It must be all of what [`map`] gave, and in use by nobody.
+pub unsafe fn unmap(start: *mut c_void, len: usize) {
+    // SAFETY: the caller promises it.
+    unsafe { libc::munmap(start, len) };
+}
+
 /// Takes a descriptor that a system call has made.
 fn owned(fd: c_int) -> Result<OwnedFd> {
     if fd < 0 {

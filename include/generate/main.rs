@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The files of `src/api`, in the order of the header.
-const GROUPS: [&str; 6] = ["mode", "transfer", "connection", "names", "wait", "about"];
+const GROUPS: [&str; 7] = ["mode", "transfer", "connection", "names", "addresses", "wait", "about"];
 
 fn main() {
     let target = std::env::args().nth(1).expect("usage: header FILE");

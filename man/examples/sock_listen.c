@@ -1,4 +1,3 @@
-#include <netdb.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <sock.h>
@@ -14,10 +13,9 @@ int main(void)
         fprintf(stderr, "%s\n", sock_strerror(listener));
         return 1;
     }
-    if (getsockname(listener, (struct sockaddr *)&address, &length) != 0
-            || getnameinfo((struct sockaddr *)&address, length, NULL, 0, port, sizeof port,
-                           NI_NUMERICSERV) != 0)
+    if (getsockname(listener, (struct sockaddr *)&address, &length) != 0)
         return 1;
+    snprintf(port, sizeof port, "%d", sock_name((struct sockaddr *)&address, length, NULL, 0));
     puts(sock_strerror(sock_listen(NULL, port, 0)));  /* Address already in use */
 
     client = sock_dial("127.0.0.1", port, 2.0);

@@ -1,6 +1,7 @@
 //! The exported functions, grouped as the manual groups them. Their comments become the header.
 
 mod about;
+mod addresses;
 mod connection;
 mod mode;
 mod names;
@@ -8,6 +9,7 @@ mod transfer;
 mod wait;
 
 pub use about::*;
+pub use addresses::*;
 pub use connection::*;
 pub use mode::*;
 pub use names::*;

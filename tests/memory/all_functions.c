@@ -811,6 +811,55 @@ static void try_dial(struct room *room)
     EXPECT(sock_dial("127.0.0.1", service, 1e10), -EOVERFLOW);
 }
 
+static void try_dial_until(struct room *room)
+{
+    int token[2];
+    must(pipe2(token, O_CLOEXEC), "pipe2");
+    int listener = (int)EXPECT(sock_listen("127.0.0.1", "0", 8), DONE);
+    own_address(room, listener);
+    char service[] = "00000";
+    unsigned port = ntohs(((struct sockaddr_in *)room->addr)->sin_port);
+    for (int i = 4; i >= 0; i--, port /= 10)
+        service[i] = (char)('0' + port % 10);
+    int fd = (int)EXPECT(sock_dial_until("localhost", service, now() + 30, token[0]), DONE);
+    EXPECT(sock_gettimeout(fd, room->told), 0);
+    check_timeout(room, INFINITY, "the timeout of what was dialled");
+    close(fd);
+    EXPECT(sock_dial_until("127.0.0.1", service, now() - 1, token[0]), -ETIMEDOUT);
+    EXPECT(sock_dial_until("127.0.0.1", service, INFINITY, -2), -EBADF);
+    EXPECT(sock_dial_until("127.0.0.1", service, NAN, -1), -EINVAL);
+    close(token[1]);
+    EXPECT(sock_dial_until("127.0.0.1", service, INFINITY, token[0]), -ECANCELED);
+    close_both((int[]){token[0], listener});
+}
+
+/* Addresses. */
+
+static void try_address(struct room *room)
+{
+    struct sockaddr_storage *addr = (struct sockaddr_storage *)(void *)room->addr;
+    const char *right[] = {"127.0.0.1", "::1", "fe80::1%2", "fe80::1%lo"}, *wrong[] = {"127.1", "localhost", "::1%", ""};
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+        EXPECT(sock_address(right[i], "80", addr, room->addrlen), 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        EXPECT(sock_address(wrong[i], "80", addr, room->addrlen), -EINVAL);
+    EXPECT(sock_address("/path", NULL, addr, room->addrlen), 0);
+    check(room, *room->addrlen == 8, "the length of a path's address");
+    EXPECT(sock_address(NULL, "80", addr, room->addrlen), -EINVAL);
+    EXPECT(sock_address("::1", "80", NULL, room->addrlen), -EFAULT);
+}
+
+static void try_name(struct room *room)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(80)};
+    char text[8];
+    EXPECT(sock_name((struct sockaddr *)&address, sizeof address, text, sizeof text), 80);
+    check(room, strcmp(text, "0.0.0.0") == 0, "the text of an address");
+    EXPECT(sock_name((struct sockaddr *)&address, sizeof address, text, sizeof text - 1), -ENOSPC);
+    EXPECT(sock_name((struct sockaddr *)&address, sizeof address - 1, text, sizeof text), -EINVAL);
+    EXPECT(sock_name(NULL, sizeof address, text, sizeof text), -EFAULT);
+}
+
 /* About. */
 
 static void try_strerror(struct room *room)
@@ -846,6 +895,8 @@ const struct function functions[] = {
     {"sock_connect", try_connect},
     {"sock_accept", try_accept},
     {"sock_wait", try_wait},
+    {"sock_address", try_address},
+    {"sock_name", try_name},
     {"sock_strerror", try_strerror},
     {"sock_version", try_version},
     {NULL, NULL},
@@ -853,6 +904,7 @@ const struct function functions[] = {
 
 const struct function lookups[] = {
     {"sock_dial", try_dial},
+    {"sock_dial_until", try_dial_until},
     {"sock_listen", try_listen},
     {NULL, NULL},
 };

@@ -40,10 +40,10 @@ enum { SMALL = 64, LARGE = 256 << 10, BUFFERS = 16 << 10 };
 static const double SHORT = 0.002, SHARED = 0.05, LONG = 5, SLOWEST_TICK = 0.01;
 
 enum call { SETBLOCKING, GETBLOCKING, SETTIMEOUT, GETTIMEOUT, SETINTERRUPT, GETINTERRUPT, SEND, SENDTO, SENDMSG, SENDALL,
-            RECV, RECVFROM, RECVMSG, RECVALL, CONNECT, ACCEPT, WAIT, STRERROR, VERSION, CALLS };
+            RECV, RECVFROM, RECVMSG, RECVALL, CONNECT, ACCEPT, WAIT, ADDRESS, NAME, STRERROR, VERSION, CALLS };
 static const char *const names[CALLS] = {
     "setblocking", "getblocking", "settimeout", "gettimeout", "setinterrupt", "getinterrupt", "send", "sendto", "sendmsg",
-    "sendall", "recv", "recvfrom", "recvmsg", "recvall", "connect", "accept", "wait", "strerror", "version"};
+    "sendall", "recv", "recvfrom", "recvmsg", "recvall", "connect", "accept", "wait", "address", "name", "strerror", "version"};
 
 enum kind { UNIX, TCP, DATAGRAM };
 static const char *const kinds[] = {"unix", "tcp", "datagram"};
@@ -129,6 +129,10 @@ static ssize_t call(void)
         return sock_accept(fd, (struct sockaddr *)&from, &from_length);
     case WAIT:
         return sock_wait(fd, events, seconds);
+    case ADDRESS:
+        return sock_address("fe80::1%2", "80", &from, &from_length);
+    case NAME:
+        return sock_name((struct sockaddr *)&to, to_length, data, sizeof data) < 0;
     case STRERROR:
         return sock_strerror(-EAGAIN)[0] == '\0';
     case VERSION:
@@ -549,12 +553,16 @@ static void play_misuse(void)
     to.ss_family = AF_UNIX;
     to_length = sizeof(sa_family_t);
     seconds = 1;
-    for (enum call which = 0; which < STRERROR; which++) {
+    for (enum call which = 0; which < ADDRESS; which++) {
         play_end(which, -1, SMALL, -EBADF);
         play_end(which, 1 << 20, SMALL, -EBADF);
         play_end(which, pipes[0], SMALL, -ENOTSOCK);
     }
     play_end(SENDALL, pipes[0], 0, -ENOTSOCK);
+    play_end(ADDRESS, -1, 0, 0);
+    to = (struct sockaddr_storage){.ss_family = AF_INET};
+    to_length = sizeof(struct sockaddr_in);
+    play_end(NAME, -1, 0, 0);
     play_end(STRERROR, -1, 0, 0);
     play_end(VERSION, -1, 0, 0);
     seconds = NAN;

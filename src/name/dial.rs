@@ -5,22 +5,54 @@ use std::{iter, mem};
 
 use libc::{addrinfo, pollfd};
 
+use super::address::Address;
+use super::bounds::{Bounds, NONE};
+use super::lookup::{self, Addresses};
+use super::target::Target;
 use crate::errno::{Errno, Result};
-use crate::lookup::Addresses;
-use crate::time::{self, Limit, now};
+use crate::time::{Limit, now};
 use crate::{mode, options, sys};
 
-/// For how many nanoseconds an address is tried alone before the next is tried beside it; less where
-/// that would keep some from having their turn in the first half of the time, down to the least.
-const ALONE: u64 = 250_000_000;
-const ALONE_AT_LEAST: u64 = 10_000_000;
+/// RFC 8305's Connection Attempt Delay, in nanoseconds: how long the next attempt waits for the one before. It is less
+/// where otherwise not all addresses would have their turn in the first half of the time, down to the least.
+const ATTEMPT_DELAY: u64 = 250_000_000;
+const LEAST_ATTEMPT_DELAY: u64 = 10_000_000;
 
 /// Attempts at once. Of more addresses, the next is tried when one of these has failed.
 const ATTEMPTS: usize = 128;
 
-/// Connects to one of the addresses by the deadline, which is that of `limit`, the connection's mode.
-pub fn connect_to_any(addresses: &Addresses, limit: Limit, deadline: Option<u64>) -> Result<OwnedFd> {
-    let alone = alone(addresses.iter().count(), deadline);
+/// How long to sleep before a Unix listener whose queue is full is tried again, in nanoseconds: nothing tells when
+/// there is room.
+const NAP: u64 = 1_000_000;
+
+/// Connects, and leaves the connection in the mode of `limit`.
+pub fn dial(target: &Target, bounds: &Bounds, limit: Limit) -> Result<OwnedFd> {
+    let socket = match target {
+        Target::Unix(address) => connect_to_unix(address, bounds)?,
+        Target::Internet(None, _) => return Err(Errno::INVAL),
+        Target::Internet(Some(host), service) => {
+            connect_to_any(&lookup::resolve_remote(host, service, bounds)?, bounds)?
+        }
+    };
+    mode::set(socket.as_fd(), limit)?;
+    Ok(socket)
+}
+
+fn connect_to_unix(address: &Address, bounds: &Bounds) -> Result<OwnedFd> {
+    let flags = if bounds.is_endless() { 0 } else { libc::SOCK_NONBLOCK };
+    let socket = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM | flags, 0)?;
+    loop {
+        match sys::connect(socket.as_fd(), address.as_ptr(), address.len()) {
+            Err(Errno::AGAIN) => bounds.sleep(NAP)?,
+            Err(Errno::INTR) => {}
+            outcome => return outcome.map(|()| socket),
+        }
+    }
+}
+
+/// Connects to one of the addresses.
+fn connect_to_any(addresses: &Addresses, bounds: &Bounds) -> Result<OwnedFd> {
+    let delay = attempt_delay(addresses.iter().count(), bounds.deadline);
     let mut candidates = interleaved(addresses).peekable();
     let mut attempts = Attempts::none();
     let mut next_turn = 0;
@@ -28,13 +60,17 @@ pub fn connect_to_any(addresses: &Addresses, limit: Limit, deadline: Option<u64>
     loop {
         if let Some(address) = candidates.peek().filter(|_| attempts.have_room() && now() >= next_turn) {
             match attempts.begin(address) {
-                Ok(()) => next_turn = now() + alone,
+                Ok(None) => next_turn = now().saturating_add(delay),
+                Ok(Some(socket)) => match outcome(socket.as_fd()) {
+                    Ok(()) => return Ok(socket),
+                    Err(error) => keep_best(&mut failure, error),
+                },
                 // Its turn comes when one of these has ended.
-                Err(error) if lacks_resources(error) && attempts.count > 0 => {
+                Err(error) if error.lacks_resources() && attempts.count > 0 => {
                     attempts.room = attempts.count;
                     continue;
                 }
-                Err(error) => note(&mut failure, error),
+                Err(error) => keep_best(&mut failure, error),
             }
             candidates.next();
             continue;
@@ -43,24 +79,21 @@ pub fn connect_to_any(addresses: &Addresses, limit: Limit, deadline: Option<u64>
             return Err(error);
         }
         let turn = candidates.peek().filter(|_| attempts.have_room()).map(|_| next_turn);
-        let ended = attempts.wait(deadline.into_iter().chain(turn).min())?;
-        if !ended && deadline.is_some_and(|deadline| now() >= deadline) {
-            return Err(if limit == Limit::Nothing { Errno::AGAIN } else { Errno::TIMEDOUT });
-        }
+        attempts.wait(bounds, turn)?;
         while let Some(socket) = attempts.take_ended() {
             match outcome(socket.as_fd()) {
-                Ok(()) => return mode::set(socket.as_fd(), limit).map(|()| socket),
-                Err(error) => note(&mut failure, error),
+                Ok(()) => return Ok(socket),
+                Err(error) => keep_best(&mut failure, error),
             }
             next_turn = 0;
         }
     }
 }
 
-fn alone(addresses: usize, deadline: Option<u64>) -> u64 {
+fn attempt_delay(addresses: usize, deadline: Option<u64>) -> u64 {
     let others = addresses.saturating_sub(1) as u64;
     let half = deadline.map_or(u64::MAX, |deadline| deadline.saturating_sub(now()) / 2);
-    half.checked_div(others).map_or(ALONE, |turn| turn.clamp(ALONE_AT_LEAST, ALONE))
+    half.checked_div(others).map_or(ATTEMPT_DELAY, |turn| turn.clamp(LEAST_ATTEMPT_DELAY, ATTEMPT_DELAY))
 }
 
 /// The addresses in the order of preference, but of two families in turn.
@@ -76,7 +109,7 @@ fn interleaved(addresses: &Addresses) -> impl Iterator<Item = &addrinfo> {
 }
 
 /// Keeps the most telling of the errors, and of equals the first.
-fn note(failure: &mut Option<Errno>, error: Errno) {
+fn keep_best(failure: &mut Option<Errno>, error: Errno) {
     if failure.is_none_or(|before| how_telling(before) < how_telling(error)) {
         *failure = Some(error);
     }
@@ -85,7 +118,7 @@ fn note(failure: &mut Option<Errno>, error: Errno) {
 /// What stood in the way before an attempt could be made, then who was nearest to the host.
 fn how_telling(error: Errno) -> u32 {
     match error.code() {
-        _ if lacks_resources(error) => 6,
+        _ if error.lacks_resources() => 6,
         libc::ECONNREFUSED => 5,
         libc::ECONNRESET => 4,
         libc::EACCES | libc::EPERM => 3,
@@ -95,23 +128,25 @@ fn how_telling(error: Errno) -> u32 {
     }
 }
 
-fn lacks_resources(error: Errno) -> bool {
-    matches!(error.code(), libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-}
-
 /// How an attempt that is over ended.
 fn outcome(socket: BorrowedFd) -> Result<()> {
     if let Some(error) = options::take_error(socket)? {
         return Err(error);
     }
-    // An attempt at a port of this machine that nobody listens on may have been given that very port
-    // for its own, and then TCP connects it to itself.
-    if options::is_connected_to_itself(socket)? { Err(Errno::CONNREFUSED) } else { Ok(()) }
+    match options::is_connected_to_itself(socket) {
+        Ok(false) => Ok(()),
+        // An attempt at a port of this machine that nobody listens on may have been given that very port
+        // for its own, and then TCP connects it to itself.
+        Ok(true) => Err(Errno::CONNREFUSED),
+        // The peer has reset the connection since.
+        Err(Errno::NOTCONN) => Err(options::take_error(socket)?.unwrap_or(Errno::CONNRESET)),
+        Err(error) => Err(error),
+    }
 }
 
-/// The attempts under way: the first `count` of the entries, as `ppoll` takes them.
+/// The attempts under way: so many entries after the first, which is the token's, as `ppoll` takes them.
 struct Attempts {
-    entries: [pollfd; ATTEMPTS],
+    entries: [pollfd; ATTEMPTS + 1],
     count: usize,
     /// At how many there are no more: fewer than entries when descriptors or memory ran out.
     room: usize,
@@ -119,7 +154,7 @@ struct Attempts {
 
 impl Attempts {
     fn none() -> Attempts {
-        Attempts { entries: [pollfd { fd: -1, events: 0, revents: 0 }; ATTEMPTS], count: 0, room: ATTEMPTS }
+        Attempts { entries: [NONE; ATTEMPTS + 1], count: 0, room: ATTEMPTS }
     }
 
     fn have_room(&self) -> bool {
@@ -127,28 +162,26 @@ impl Attempts {
     }
 
     fn under_way(&mut self) -> &mut [pollfd] {
-        self.entries.get_mut(..self.count).unwrap_or_default()
+        self.entries.get_mut(1..=self.count).unwrap_or_default()
     }
 
-    fn begin(&mut self, address: &addrinfo) -> Result<()> {
+    /// Begins an attempt. A socket that need not wait is connected at once: one of UDP.
+    fn begin(&mut self, address: &addrinfo) -> Result<Option<OwnedFd>> {
         let socket = sys::socket(address.ai_family, address.ai_socktype | libc::SOCK_NONBLOCK, address.ai_protocol)?;
         match sys::connect(socket.as_fd(), address.ai_addr, address.ai_addrlen) {
-            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Ok(()) => return Ok(Some(socket)),
+            Err(Errno::INPROGRESS) => {}
             Err(error) => return Err(error),
         }
-        if let Some(free) = self.entries.get_mut(self.count) {
+        self.count += 1;
+        if let Some(free) = self.under_way().last_mut() {
             *free = pollfd { fd: socket.into_raw_fd(), events: libc::POLLOUT, revents: 0 };
-            self.count += 1;
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Whether any has ended by then.
-    fn wait(&mut self, until: Option<u64>) -> Result<bool> {
-        match sys::poll_all(self.under_way(), until.map(time::until).transpose()?) {
-            Err(Errno::INTR) => Ok(false),
-            ended => Ok(ended? > 0),
-        }
+    fn wait(&mut self, bounds: &Bounds, turn: Option<u64>) -> Result<bool> {
+        bounds.wait(self.entries.get_mut(..=self.count).unwrap_or_default(), turn)
     }
 
     /// One that had ended when last looked, and is the caller's now.

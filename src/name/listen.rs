@@ -1,0 +1,86 @@
+//! Listening on the addresses of a host.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use libc::{addrinfo, c_int, sockaddr_in6};
+
+use super::address::Address;
+use super::lookup;
+use super::target::{Protocol, Target};
+use crate::errno::{Errno, Result};
+use crate::{options, sys};
+
+/// Whether a listener of IPv6 is for IPv4 as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Families {
+    Own,
+    DualStack,
+}
+
+/// A socket that listens on the first of the host's addresses that it can; without a host, on all of
+/// the machine's. One of UDP is bound, and needs no more.
+pub fn listen(target: &Target, backlog: c_int) -> Result<OwnedFd> {
+    // The kernel cuts it to net.core.somaxconn.
+    let backlog = if backlog > 0 { backlog } else { c_int::MAX };
+    match target {
+        Target::Unix(address) => listen_at_unix(address, backlog),
+        Target::Internet(host, service) => {
+            let addresses = lookup::resolve_local(*host, service)?;
+            let listen_at = |address: &addrinfo, families| {
+                let socket = bind(address, service.protocol, families)?;
+                if service.protocol == Protocol::Tcp {
+                    sys::listen(socket.as_fd(), backlog)?;
+                }
+                Ok(socket)
+            };
+            if host.is_some() {
+                return first(addresses.iter(), |address| listen_at(address, Families::Own));
+            }
+            let all_of = |family| match addresses.iter().find(|address| address.ai_family == family) {
+                Some(address) => listen_at(address, Families::DualStack),
+                None => Err(Errno::AFNOSUPPORT),
+            };
+            match all_of(libc::AF_INET6) {
+                // This machine has no IPv6, or a policy refuses it.
+                Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::PERM | Errno::ACCES) => all_of(libc::AF_INET),
+                result => result,
+            }
+        }
+    }
+}
+
+fn listen_at_unix(address: &Address, backlog: c_int) -> Result<OwnedFd> {
+    let socket = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0)?;
+    sys::bind(socket.as_fd(), address.as_ptr(), address.len())?;
+    sys::listen(socket.as_fd(), backlog)?;
+    Ok(socket)
+}
+
+/// The first listener that there can be, or why there can be none at the first of the addresses.
+fn first<'list>(
+    mut addresses: impl Iterator<Item = &'list addrinfo>,
+    listen_at: impl Fn(&addrinfo) -> Result<OwnedFd>,
+) -> Result<OwnedFd> {
+    let Some(address) = addresses.next() else { return Err(Errno::NODATA) };
+    listen_at(address).or_else(|error| addresses.find_map(|address| listen_at(address).ok()).ok_or(error))
+}
+
+fn bind(address: &addrinfo, protocol: Protocol, families: Families) -> Result<OwnedFd> {
+    let socket = sys::socket(address.ai_family, address.ai_socktype, address.ai_protocol)?;
+    // Two sockets of UDP that have it could be bound to one port.
+    if protocol == Protocol::Tcp {
+        options::reuse_address(socket.as_fd())?;
+    }
+    if address.ai_family == libc::AF_INET6 {
+        // An address of IPv4 that is written as one of IPv6 belongs to both.
+        options::set_only_v6(socket.as_fd(), families == Families::Own && !is_v4_mapped(address))?;
+    }
+    sys::bind(socket.as_fd(), address.ai_addr, address.ai_addrlen)?;
+    Ok(socket)
+}
+
+fn is_v4_mapped(address: &addrinfo) -> bool {
+    // SAFETY: an address of IPv6, for which the resolver has aligned it.
+    let address = unsafe { address.ai_addr.cast::<sockaddr_in6>().as_ref() };
+    address.is_some_and(|address| address.sin6_addr.s6_addr.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]))
+}

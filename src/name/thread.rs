@@ -1,0 +1,133 @@
+//! A thread that the host program need not know of, on a stack that is not the C library's.
+//!
+//! glibc keeps the stacks that it made, with the thread-local data in them, for later threads. In a child forked while
+//! a lookup is under way, that data is the resolver's in the middle of its work.
+
+use std::ffi::c_long;
+use std::mem::{self, MaybeUninit};
+use std::ptr;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
+use libc::{c_int, c_void, pthread_t};
+
+use crate::errno::{Errno, Result};
+
+/// Enough for the resolver and its plug-ins.
+const STACK: usize = 256 << 10;
+
+/// Signals that an instruction or a system call of the thread itself raises. The kernel ends a process in which one of
+/// these is blocked when it comes; the program's handler must see it.
+const SYNCHRONOUS: [c_int; 7] =
+    [libc::SIGSYS, libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT];
+
+/// What a thread runs.
+pub type Body = extern "C" fn(*mut c_void) -> *mut c_void;
+
+/// The size of a stack: what [`Body`] needs, and what the C library takes for itself and for thread-local data.
+pub fn stack_size() -> usize {
+    // The address of a function, 1 where there is none, and 0 until it has been looked for: that takes a lock.
+    static MINIMUM: AtomicUsize = AtomicUsize::new(0);
+    let mut minimum = MINIMUM.load(Relaxed);
+    if minimum == 0 {
+        // As Rust's std does. glibc has it, though not for all to link to; musl finds another place by itself.
+        // SAFETY: the name ends with a NUL.
+        minimum = (unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr()) } as usize).max(1);
+        MINIMUM.store(minimum, Relaxed);
+    }
+    if minimum == 1 {
+        return STACK;
+    }
+    // SAFETY: the function has that type, and looks at no attribute.
+    let minimum = unsafe {
+        let mut attributes = MaybeUninit::<libc::pthread_attr_t>::zeroed();
+        let minimum: unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize = mem::transmute(minimum as *const ());
+        libc::pthread_attr_init(attributes.as_mut_ptr());
+        let size = minimum(attributes.as_ptr());
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        size
+    };
+    STACK.saturating_add(minimum)
+}
+
+/// Starts a thread, to be joined or detached. Signals that come from elsewhere are the program's: they are blocked.
+///
+/// # Safety
+///
+/// The stack must stay until the thread is gone, and the argument be what `body` expects.
+pub unsafe fn start(stack: *mut c_void, size: usize, body: Body, argument: *mut c_void) -> Result<pthread_t> {
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let attributes = attributes.as_mut_ptr();
+    let mut signals = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut thread = MaybeUninit::<pthread_t>::uninit();
+    // SAFETY: each of the pointers is to a local that is filled in before it is read. A thread starts
+    // with the signals that its maker has blocked.
+    unsafe {
+        libc::pthread_attr_init(attributes);
+        let mut error = libc::pthread_attr_setstack(attributes, stack, size);
+        libc::sigfillset(signals.as_mut_ptr());
+        for signal in SYNCHRONOUS {
+            libc::sigdelset(signals.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, signals.as_ptr(), before.as_mut_ptr());
+        if error == 0 {
+            error = libc::pthread_create(thread.as_mut_ptr(), attributes, body, argument);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
+        libc::pthread_attr_destroy(attributes);
+        // What it says for too many threads, `EAGAIN`, means something else here.
+        if error == 0 { Ok(thread.assume_init()) } else { Err(Errno::NOMEM) }
+    }
+}
+
+/// Waits until a thread is gone.
+///
+/// # Safety
+///
+/// It must be neither joined nor detached.
+pub unsafe fn join(thread: pthread_t) {
+    // SAFETY: the caller promises it.
+    unsafe { libc::pthread_join(thread, ptr::null_mut()) };
+}
+
+/// Leaves a thread to itself.
+///
+/// # Safety
+///
+/// It must be neither joined nor detached.
+pub unsafe fn detach(thread: pthread_t) {
+    // SAFETY: the caller promises it.
+    unsafe { libc::pthread_detach(thread) };
+}
+
+/// The kernel's number of the calling thread.
+pub fn id() -> c_int {
+    // SAFETY: it takes no argument and cannot fail.
+    unsafe { libc::syscall(libc::SYS_gettid) as c_int }
+}
+
+/// Whether this process has such a thread, or may have: the kernel lets go of its memory first, and then of its number.
+pub fn exists(id: c_int) -> bool {
+    // SAFETY: signal 0 is none.
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, c_long::from(libc::getpid()), c_long::from(id), 0 as c_long) };
+    sent == 0 || Errno::last().code() != libc::ESRCH
+}
+
+/// Keeps the object that holds this code, which may be a plug-in with the static library in it, from being unloaded
+/// under a thread that is left to itself.
+pub fn pin() {
+    static PINNED: AtomicUsize = AtomicUsize::new(0);
+    if PINNED.load(Relaxed) != 0 {
+        return;
+    }
+    let mut object = MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: the pointers are to this function and to a local, which is filled in if the result says so. The name
+    // stays as long as the object, and nothing new is loaded.
+    unsafe {
+        if libc::dladdr(pin as fn() as *const c_void, object.as_mut_ptr()) != 0 {
+            libc::dlopen((*object.as_ptr()).dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE);
+        }
+    }
+    PINNED.store(1, Relaxed);
+}
