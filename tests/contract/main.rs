@@ -6,7 +6,9 @@
 
 mod common;
 
+mod addresses;
 mod connection;
+mod dial_until;
 mod errors;
 mod modes;
 mod names;

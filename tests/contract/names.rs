@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::common::call::*;
 use crate::common::*;
-use libc::{EADDRINUSE, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINVAL, EOVERFLOW, ETIMEDOUT, POLLIN};
+use libc::{
+    EADDRINUSE, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINVAL, ENAMETOOLONG, ENOENT, EOVERFLOW, ETIMEDOUT, POLLIN,
+};
 use sock::{LIBSOCK_EAI_NONAME, LIBSOCK_EAI_SERVICE};
 use socket2::{Domain, Protocol, SockRef, Type};
 
@@ -23,7 +25,8 @@ const BUDGETS: [f64; 3] = [f64::INFINITY, 0.0, 30.0];
 const PATIENCE: f64 = 20.0;
 
 /// No host has such a name, and no name server need be asked.
-const BAD_HOSTS: [&CStr; 14] = [
+const BAD_HOSTS: [&CStr; 15] = [
+    c"*",
     c" ",
     c"local host",
     c" localhost",
@@ -40,7 +43,15 @@ const BAD_HOSTS: [&CStr; 14] = [
     c"fe80::1%no-such-if",
 ];
 
-const BAD_SERVICES: [&CStr; 14] = [
+const BAD_SERVICES: [&CStr; 22] = [
+    c"*",
+    c"53/",
+    c"53/sctp",
+    c"53/UDP",
+    c"53/udp/",
+    c"53/udp/tcp",
+    c"65536/udp",
+    c"no-such-service/udp",
     c" ",
     c"65536",
     c"65616",
@@ -377,4 +388,133 @@ fn a_service_may_have_a_name() {
     let known = std::fs::read_to_string("/etc/services").is_ok_and(|services| services.contains("\nhttp"));
     let outcome = listen(Some(c"192.0.2.1"), Some(c"http"), 1).err();
     assert_eq!(outcome, Some(if known { EADDRNOTAVAIL } else { LIBSOCK_EAI_SERVICE }));
+}
+
+/// A service by UDP.
+fn udp(port: &CStr) -> CString {
+    CString::new(format!("{}/udp", port.to_str().unwrap())).unwrap()
+}
+
+#[test]
+fn a_service_may_name_its_protocol() {
+    let listener = listen(Some(c"127.0.0.1"), Some(c"0/tcp"), 4).unwrap();
+    is_fresh(&listener);
+    let service = CString::new(format!("{}/tcp", port(&listener).to_str().unwrap())).unwrap();
+    talk(&dial(Some(c"127.0.0.1"), Some(&service), PATIENCE).unwrap(), &accept(&listener).unwrap());
+    for service in [c"/udp", c"/tcp", c"/"] {
+        assert_eq!(dial(Some(c"127.0.0.1"), Some(service), PATIENCE).err(), Some(EINVAL));
+        assert_eq!(listen(Some(c"127.0.0.1"), Some(service), 1).err(), Some(EINVAL));
+    }
+    let known = std::fs::read_to_string("/etc/services").is_ok_and(|services| services.contains("53/udp"));
+    let outcome = listen(Some(c"192.0.2.1"), Some(c"domain/udp"), 1).err();
+    assert_eq!(outcome, Some(if known { EADDRNOTAVAIL } else { LIBSOCK_EAI_SERVICE }));
+}
+
+#[test]
+fn udp_is_connected_or_bound() {
+    for kind in tcp() {
+        for name in [host(kind), c"localhost"] {
+            for seconds in [f64::INFINITY, PATIENCE, 0.0] {
+                about((kind, name, seconds), || {
+                    let receiver = listen(Some(name), Some(c"0/udp"), 7).unwrap();
+                    assert!(is_close_on_exec(&receiver) && !is_nonblocking(&receiver));
+                    assert_eq!(gettimeout(&receiver), Ok(f64::INFINITY));
+                    let socket = SockRef::from(&receiver);
+                    assert_eq!(socket.protocol().unwrap(), Some(Protocol::UDP));
+                    assert!(!socket.reuse_address().unwrap(), "others could take its port");
+                    let service = udp(&port(&receiver));
+                    let outcome = dial(Some(name), Some(&service), seconds);
+                    if name == c"localhost" && seconds == 0.0 {
+                        return assert_eq!(outcome.err(), Some(EAGAIN));
+                    }
+                    let sender = outcome.unwrap();
+                    assert!(is_close_on_exec(&sender));
+                    assert_eq!(gettimeout(&sender), Ok(seconds));
+                    assert_eq!(SockRef::from(&sender).r#type().unwrap(), Type::DGRAM);
+                    assert_eq!(SockRef::from(&sender).peer_addr().unwrap(), address(&receiver));
+                    deliver(&sender, &receiver, b"hello");
+                    assert_eq!(recv(&receiver, &mut [0; 8], 0), Ok(5));
+                    assert_eq!(listen(Some(name), Some(&service), 7).err(), Some(EADDRINUSE));
+                });
+            }
+        }
+    }
+    let all = listen(None, Some(c"0/udp"), 0).unwrap();
+    for kind in tcp() {
+        let sender = dial(Some(host(kind)), Some(&udp(&port(&all))), PATIENCE).unwrap();
+        deliver(&sender, &all, b"hello");
+        assert_eq!(recv(&all, &mut [0; 8], 0), Ok(5));
+    }
+}
+
+#[test]
+fn a_host_may_be_a_unix_socket() {
+    let directory = std::env::temp_dir().join(format!("libsock-names-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    let path = CString::new(directory.join("socket").to_str().unwrap()).unwrap();
+    let name = CString::new(format!("@libsock-names-{}", std::process::id())).unwrap();
+    for host in [&path, &name] {
+        assert_ne!(dial(Some(host), None, PATIENCE).err(), None);
+        let listener = listen(Some(host), None, 4).unwrap();
+        assert!(is_close_on_exec(&listener) && !is_nonblocking(&listener));
+        assert_eq!(gettimeout(&listener), Ok(f64::INFINITY));
+        assert_eq!(name_of(&address(&listener), 110), Ok((host.clone(), 0)));
+        for seconds in MODES {
+            about((host, seconds), || {
+                let client = match dial(Some(host), None, seconds) {
+                    Err(ETIMEDOUT) if seconds < 1.0 => dial(Some(host), None, PATIENCE),
+                    outcome => outcome,
+                };
+                let client = client.unwrap();
+                assert!(is_close_on_exec(&client));
+                assert_eq!(SockRef::from(&client).r#type().unwrap(), Type::STREAM);
+                if gettimeout(&client) != Ok(PATIENCE) {
+                    assert_eq!(gettimeout(&client), Ok(seconds));
+                }
+                assert_eq!(settimeout(&client, PATIENCE), Ok(0));
+                talk(&client, &accept(&listener).unwrap());
+            });
+        }
+        assert_eq!(listen(Some(host), None, 4).err(), Some(EADDRINUSE));
+        for service in [c"80", c""] {
+            assert_eq!(dial(Some(host), Some(service), PATIENCE).err(), Some(EINVAL));
+            assert_eq!(listen(Some(host), Some(service), 1).err(), Some(EINVAL));
+        }
+        drop(listener);
+        assert_eq!(dial(Some(host), None, PATIENCE).err(), Some(ECONNREFUSED));
+    }
+    // The file is the program's to remove.
+    assert_eq!(listen(Some(&path), None, 4).err(), Some(EADDRINUSE));
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(dial(Some(&path), None, PATIENCE).err(), Some(ENOENT));
+    assert_eq!(listen(Some(&path), None, 4).err(), Some(ENOENT));
+    let long = |first: char, more| CString::new(format!("{first}{}", "x".repeat(more))).unwrap();
+    for (host, error) in [(c"@".into(), EINVAL), (long('/', 107), ENAMETOOLONG), (long('@', 108), ENAMETOOLONG)] {
+        assert_eq!(dial(Some(&host), None, PATIENCE).err(), Some(error));
+        assert_eq!(listen(Some(&host), None, 1).err(), Some(error));
+    }
+}
+
+#[test]
+fn an_address_of_ipv4_may_be_written_as_one_of_ipv6() {
+    if !has_ipv6() {
+        return;
+    }
+    let mapped = Some(c"::ffff:127.0.0.1");
+    let listener = listen(mapped, Some(c"0"), 4).unwrap();
+    is_fresh(&listener);
+    for host in [mapped, Some(c"127.0.0.1")] {
+        let client = dial(host, Some(&port(&listener)), PATIENCE).unwrap();
+        talk(&client, &accept(&listener).unwrap());
+    }
+    assert_eq!(dial(Some(c"::1"), Some(&port(&listener)), PATIENCE).err(), Some(ECONNREFUSED));
+}
+
+#[test]
+fn a_link_local_address_needs_its_scope() {
+    if !has_ipv6() {
+        return;
+    }
+    assert_eq!(dial(Some(c"fe80::1"), Some(c"9"), PATIENCE).err(), Some(EINVAL));
+    assert_eq!(listen(Some(c"fe80::1"), Some(c"0"), 1).err(), Some(EINVAL));
 }

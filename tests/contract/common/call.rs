@@ -2,12 +2,12 @@
 //! Each call checks what holds for all of them: on failure `errno` is what the code says, and on success it is
 //! what it was before.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{null, null_mut};
 
-use libc::c_int;
+use libc::{c_int, socklen_t};
 use socket2::{SockAddr, SockAddrStorage};
 
 use super::{errno, set_errno};
@@ -174,6 +174,40 @@ pub fn dial(host: Text, service: Text, seconds: f64) -> Result<OwnedFd, c_int> {
     let connection = check(|| unsafe { sock::sock_dial(host, service, seconds) as isize })?;
     // SAFETY: the descriptor is new and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(connection as c_int) })
+}
+
+/// Until a moment of the clock, or a token.
+pub fn dial_until(host: Text, service: Text, deadline: f64, token: c_int) -> Result<OwnedFd, c_int> {
+    let (host, service) = (host.map_or(null(), CStr::as_ptr), service.map_or(null(), CStr::as_ptr));
+    // SAFETY: the strings are NULL or end with a NUL.
+    let connection = check(|| unsafe { sock::sock_dial_until(host, service, deadline, token) as isize })?;
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(connection as c_int) })
+}
+
+/// The address that a text stands for.
+pub fn address_of(host: Text, service: Text) -> Result<SockAddr, c_int> {
+    let (host, service) = (host.map_or(null(), CStr::as_ptr), service.map_or(null(), CStr::as_ptr));
+    let mut found = SockAddrStorage::zeroed();
+    let mut len = socklen_t::MAX;
+    // SAFETY: the strings are NULL or end with a NUL, and the other pointers are to locals.
+    check(|| unsafe { sock::sock_address(host, service, (&raw mut found).cast(), &raw mut len) as isize })?;
+    // SAFETY: the library has put an address of that length there.
+    Ok(unsafe { SockAddr::new(found, len) })
+}
+
+/// The text of an address, within so much room, and its port.
+pub fn name_of(address: &SockAddr, size: usize) -> Result<(CString, usize), c_int> {
+    let mut text = vec![b'#'; size.max(1)];
+    // SAFETY: the pointers are to the address and to so much room.
+    let port = check(|| unsafe {
+        sock::sock_name(address.as_ptr().cast(), address.len(), text.as_mut_ptr().cast(), size) as isize
+    });
+    if port.is_err() {
+        assert!(text.iter().all(|byte| *byte == b'#'), "a failure has left a text");
+    }
+    let port = port?;
+    Ok((CStr::from_bytes_until_nul(&text).expect("it ends with a NUL").to_owned(), port))
 }
 
 pub fn listen(host: Text, service: Text, backlog: c_int) -> Result<OwnedFd, c_int> {
