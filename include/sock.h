@@ -74,8 +74,8 @@ extern "C" {
  *   - `-EBADF`     `fd` is not an open descriptor
  *   - `-ENOTSOCK`  `fd` is not a socket
  *
- * On failure the socket keeps the mode it had. Safe to call from any thread, from a signal handler
- * and after fork. An operation that is waiting meanwhile obeys the old mode or the new one.
+ * On failure the socket keeps the mode it had. An operation that is waiting meanwhile obeys the old
+ * mode or the new one.
  */
 int sock_setblocking(int fd, int blocking);
 
@@ -88,8 +88,6 @@ int sock_setblocking(int fd, int blocking);
  * number, to which `errno` is set too:
  *   - `-EBADF`     `fd` is not an open descriptor
  *   - `-ENOTSOCK`  `fd` is not a socket
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 int sock_getblocking(int fd);
 
@@ -110,8 +108,8 @@ int sock_getblocking(int fd);
  *   - `-EINVAL`     `seconds` is negative or not a number
  *   - `-EOVERFLOW`  `seconds` is finite, and 2^63 nanoseconds (292 years) or more
  *
- * On failure the socket keeps the mode it had. Safe to call from any thread, from a signal handler
- * and after fork. An operation that is waiting meanwhile obeys the old timeout or the new one.
+ * On failure the socket keeps the mode it had. An operation that is waiting meanwhile obeys the old
+ * timeout or the new one.
  */
 int sock_settimeout(int fd, double seconds);
 
@@ -128,8 +126,6 @@ int sock_settimeout(int fd, double seconds);
  *   - `-EBADF`     `fd` is not an open descriptor
  *   - `-ENOTSOCK`  `fd` is not a socket
  *   - `-EFAULT`    `seconds` is NULL
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 int sock_gettimeout(int fd,
                     double *seconds);
@@ -149,8 +145,6 @@ int sock_gettimeout(int fd,
  * @return 0, or the negative of an error number, to which `errno` is set too:
  *   - `-EBADF`     `fd` is not an open descriptor
  *   - `-ENOTSOCK`  `fd` is not a socket
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 int sock_setinterrupt(int fd,
                       int on);
@@ -164,8 +158,6 @@ int sock_setinterrupt(int fd,
  * is set too:
  *   - `-EBADF`     `fd` is not an open descriptor
  *   - `-ENOTSOCK`  `fd` is not a socket
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 int sock_getinterrupt(int fd);
 
@@ -196,8 +188,6 @@ int sock_getinterrupt(int fd);
  *   - `-EBADF`       `fd` is not an open descriptor
  *   - `-ENOTSOCK`    `fd` is not a socket
  *   - any other error of send(2), among them `-EACCES`, `-ENETUNREACH`, `-ENOBUFS` and `-EOPNOTSUPP`
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 ssize_t sock_send(int fd,
                   const void *buf,
@@ -227,8 +217,6 @@ ssize_t sock_send(int fd,
  *   - `-EBADF`         `fd` is not an open descriptor
  *   - `-ENOTSOCK`      `fd` is not a socket
  *   - any other error of recv(2), among them `-EHOSTUNREACH`, `-ENOMEM` and `-EOPNOTSUPP`
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 ssize_t sock_recv(int fd,
                   void *buf,
@@ -252,8 +240,6 @@ ssize_t sock_recv(int fd,
  *   - `-EISCONN`  the socket is connected, and of a kind that cannot send elsewhere
  *   - `-EFAULT`   `addr` is NULL and `addrlen` is not 0
  *   - any other error of sendto(2), among them `-EAFNOSUPPORT`, `-ECONNREFUSED` and `-ENOENT`
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 ssize_t sock_sendto(int fd,
                     const void *buf,
@@ -279,8 +265,6 @@ ssize_t sock_sendto(int fd,
  * number, to which `errno` is set too. The errors are those of `sock_recv`, and:
  *   - `-EFAULT`  `addr` is not NULL but `addrlen` is
  *   - `-EINVAL`  `*addrlen` is over `INT_MAX`
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 ssize_t sock_recvfrom(int fd,
                       void *buf,
@@ -303,8 +287,6 @@ ssize_t sock_recvfrom(int fd,
  *   - `-EFAULT`    `msg` is NULL, or its `msg_iov` is NULL and `msg_iovlen` is not 0
  *   - `-EMSGSIZE`  `msg_iovlen` is over `IOV_MAX`
  *   - any other error of sendmsg(2), among them `-EINVAL`, `-EPERM` and `-ETOOMANYREFS`
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 ssize_t sock_sendmsg(int fd,
                      const struct msghdr *msg,
@@ -326,8 +308,6 @@ ssize_t sock_sendmsg(int fd,
  * those of `sock_recv`, and:
  *   - `-EFAULT`    `msg` is NULL, or its `msg_iov` is NULL and `msg_iovlen` is not 0
  *   - `-EMSGSIZE`  `msg_iovlen` is over `IOV_MAX`
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 ssize_t sock_recvmsg(int fd,
                      struct msghdr *msg,
@@ -348,8 +328,7 @@ ssize_t sock_recvmsg(int fd,
  * @return 0 once all are sent, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_send`; `*sent` bytes were sent all the same.
  *
- * Safe to call from any thread, from a signal handler and after fork. When several threads send on one
- * stream at once, their bytes may be interleaved.
+ * When several threads send on one stream at once, their bytes may be interleaved.
  */
 int sock_sendall(int fd,
                  const void *buf,
@@ -378,8 +357,7 @@ int sock_sendall(int fd,
  *   - `-EPIPE`   the peer closed its side first
  *   - `-EINVAL`  `flags` has `MSG_PEEK`, with which no more than one receive can be of use
  *
- * Safe to call from any thread, from a signal handler and after fork. When several threads receive
- * from one stream at once, each gets a part of it.
+ * When several threads receive from one stream at once, each gets a part of it.
  */
 int sock_recvall(int fd,
                  void *buf,
@@ -411,8 +389,6 @@ int sock_recvall(int fd,
  *   - `-ENOTSOCK`     `fd` is not a socket
  *   - any other error of connect(2), among them `-EACCES`, `-EADDRNOTAVAIL`, `-EAFNOSUPPORT`,
  *     `-EHOSTUNREACH`, `-EINVAL`, `-ENETUNREACH`, `-ENOENT` and `-EPROTOTYPE`
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 int sock_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
 
@@ -439,8 +415,6 @@ int sock_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
  *   - `-EBADF`       `fd` is not an open descriptor
  *   - `-ENOTSOCK`    `fd` is not a socket
  *   - `-EPERM`       a firewall forbids it
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 int sock_accept(int fd,
                 struct sockaddr *addr,
@@ -599,8 +573,6 @@ int sock_listen(const char *host,
  * of hosts and services are for `sock_dial` and `sock_listen`.
  *
  * No system call is made, but that the kernel is asked for the index of an interface which is given by name.
- *
- * Safe to call from any thread, from a signal handler, and after fork.
  */
 int sock_address(const char *host,
                  const char *service,
@@ -626,8 +598,6 @@ int sock_address(const char *host,
  *   - `-EFAULT`        `addr` is NULL
  *
  * A Unix path that is relative stays relative, and `sock_address` does not take it. No system call is made.
- *
- * Safe to call from any thread, from a signal handler, and after fork.
  */
 int sock_name(const struct sockaddr *addr,
               socklen_t addrlen,
@@ -653,8 +623,6 @@ int sock_name(const struct sockaddr *addr,
  *   - `-EOVERFLOW`  `seconds` is finite, and 2^63 nanoseconds or more
  *   - `-EBADF`      `fd` is not an open descriptor
  *   - `-ENOTSOCK`   `fd` is not a socket
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 int sock_wait(int fd,
               int events,
@@ -676,8 +644,6 @@ const char *sock_strerror(int code);
  * Tells the version of the library.
  *
  * @return the version as a constant string, such as "0.1.0"; `LIBSOCK_VERSION` is that of the header
- *
- * Safe to call from any thread, from a signal handler and after fork.
  */
 const char *sock_version(void);
 

@@ -1,10 +1,15 @@
-# The manual as HTML. A page that is not libsock's own is linked to where Linux's manual is published.
+# The manual.
 #
-#   make html                 the manual, into build/html
+#   make manual               its pages, from the header, which is made before
+#   make html                 the manual as HTML, into build/html
 
 MANDOC ?= mandoc
 
-.PHONY: html
+.PHONY: manual html
+manual: header
+	$(source)/man/generate
+
+# A page that is not libsock's own is linked to where Linux's manual is published.
 html:
 	mkdir -p $(build)/html
 	cd $(build)/html && touch $(addsuffix .html,$(pages3) $(pages7)) && for page in $(pages3) $(pages7); do \

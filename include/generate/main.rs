@@ -5,12 +5,13 @@ use std::path::Path;
 
 /// The files of `src/api`, in the order of the header.
 const GROUPS: [&str; 7] = ["mode", "transfer", "connection", "names", "addresses", "wait", "about"];
+const WIDTH: usize = 100;
 
 fn main() {
     let target = std::env::args().nth(1).expect("usage: header FILE");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     all_grouped(&root.join("src/api"));
-    let text = without_safety_sections(&generate(&root));
+    let text = without_repetitions(&generate(&root));
     // A header that is up to date is not touched: nothing is compiled again for it.
     if fs::read_to_string(&target).is_ok_and(|there| there == text) {
         return;
@@ -52,20 +53,44 @@ fn with_version(macros: String, root: &Path) -> String {
         .fold(macros.replace("@VERSION@", version), |text, (part, number)| text.replace(part, number))
 }
 
-/// Without the sections that Rust's conventions ask for: the preamble says the same once, for all functions.
-fn without_safety_sections(text: &str) -> String {
+/// Said once in the preamble, for all functions whose comments say nothing else.
+const SAFE: &str = "Safe to call from any thread, from a signal handler and after fork.";
+
+/// Comments without what the preamble says: `SAFE`, and the sections that Rust's conventions ask for.
+fn without_repetitions(text: &str) -> String {
     let mut kept = Vec::new();
-    let mut in_section = false;
-    for line in text.lines() {
-        if line == " * # Safety" {
-            in_section = true;
-            assert_eq!(kept.pop(), Some(" *"), "an empty line before the section");
-        } else if line == " */" {
-            in_section = false;
-        }
-        if !in_section {
-            kept.push(line);
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        kept.push(line.to_owned());
+        if line == "/**" {
+            let comment: Vec<&str> = lines.by_ref().take_while(|line| *line != " */").collect();
+            kept.push(paragraphs(&comment).join("\n *\n"));
+            kept.push(" */".to_owned());
         }
     }
     kept.join("\n") + "\n"
+}
+
+fn paragraphs(comment: &[&str]) -> Vec<String> {
+    comment
+        .split(|line| *line == " *")
+        .take_while(|paragraph| *paragraph != [" * # Safety"])
+        .map(|paragraph| {
+            let words = paragraph.iter().flat_map(|line| line.split(' ').skip(2)).collect::<Vec<_>>().join(" ");
+            if words.contains(SAFE) { filled(words.replace(SAFE, "").split_whitespace()) } else { paragraph.join("\n") }
+        })
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect()
+}
+
+/// Words as lines of a comment.
+fn filled<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= WIDTH => *line += &format!(" {word}"),
+            _ => lines.push(format!(" * {word}")),
+        }
+    }
+    lines.join("\n")
 }

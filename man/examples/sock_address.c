@@ -1,3 +1,4 @@
+/* Shows sock_address and sock_name. */
 #include <stdio.h>
 #include <unistd.h>
 #include <sock.h>

@@ -1,3 +1,4 @@
+/* Shows sock_dial and sock_dial_until. */
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>

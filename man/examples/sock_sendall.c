@@ -1,3 +1,4 @@
+/* Shows sock_sendall and sock_recvall. */
 #include <stdio.h>
 #include <unistd.h>
 #include <sock.h>

@@ -1,3 +1,4 @@
+/* Shows sock_sendmsg and sock_recvmsg. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>

@@ -1,3 +1,4 @@
+/* Shows sock_sendto and sock_recvfrom. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>

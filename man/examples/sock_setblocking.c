@@ -1,3 +1,4 @@
+/* Shows sock_setblocking and sock_getblocking. */
 #include <stdio.h>
 #include <sock.h>
 

@@ -1,3 +1,4 @@
+/* Shows sock_setinterrupt and sock_getinterrupt. */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/time.h>

@@ -1,3 +1,4 @@
+/* Shows sock_settimeout and sock_gettimeout. */
 #include <stdio.h>
 #include <sock.h>
 

@@ -27,7 +27,7 @@ use crate::name::address::Address;
 ///
 /// No system call is made, but that the kernel is asked for the index of an interface which is given by name.
 ///
-/// Safe to call from any thread, from a signal handler, and after fork.
+/// Safe to call from any thread, from a signal handler and after fork.
 ///
 /// # Safety
 ///
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn sock_address(
 ///
 /// A Unix path that is relative stays relative, and `sock_address` does not take it. No system call is made.
 ///
-/// Safe to call from any thread, from a signal handler, and after fork.
+/// Safe to call from any thread, from a signal handler and after fork.
 ///
 /// # Safety
 ///

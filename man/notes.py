@@ -1,0 +1,142 @@
+"""What the pages of many functions say alike, so that no comment in src/api has to repeat it.
+
+A function whose name ends in `_until` has what the function without that has, but for its limits, which are arguments.
+The markup is that of the comments.
+"""
+
+# What an operation waits for.
+WAITS = {
+    "sock_send": "there is room to send",
+    "sock_sendto": "there is room to send",
+    "sock_sendmsg": "there is room to send",
+    "sock_sendall": "all of the bytes are sent",
+    "sock_recv": "something comes",
+    "sock_recvfrom": "a message comes",
+    "sock_recvmsg": "a message comes",
+    "sock_recvall": "all of the bytes have come",
+    "sock_recvdelim": "the delimiter has come",
+    "sock_connect": "the connection is made",
+    "sock_accept": "there is a connection to accept",
+    "sock_wait": "one of the events is there",
+    "sock_dial": "a connection is made",
+}
+BY_MODE = """The mode of the socket says how long the function waits until {what}. In blocking mode it waits for as long as
+that takes. With a timeout, which `sock_settimeout` sets, it waits for that long at most. In non-blocking mode, which
+`sock_setblocking` chooses, it does not wait."""
+ENDS = """A wait also ends when the connection fails, when any thread calls shutdown(2) on the socket, and, if
+`sock_setinterrupt` asks for that, when a signal is handled. It does not end when another thread closes the descriptor."""
+WAIT_ENDS = """A wait also ends, if `sock_setinterrupt` asks for that, when a signal is handled. It does not end when another
+thread closes the descriptor."""
+# These have a limit of their own.
+BY_SECONDS = {"sock_wait", "sock_dial"}
+BY_ARGUMENTS = """The mode of the socket does not matter. The function waits until {what}, until the moment `deadline` that
+`sock_deadline` gave, or until `token` is readable: a token of `sock_token` is from `sock_cancel` on."""
+
+# Those that wait in the kernel, or in the resolver, where a thread can be cancelled.
+CANCELLATION_POINTS = set(WAITS)
+UNCOUNTED = {"sock_sendall", "sock_recvall", "sock_recvdelim"}
+
+# The system calls that the functions are named after.
+SYSTEM_CALLS = {"sock_accept", "sock_connect", "sock_recv", "sock_recvfrom", "sock_recvmsg", "sock_send", "sock_sendmsg",
+                "sock_sendto", "sock_listen"}
+
+# Headers that a caller needs besides.
+INCLUDES = {"sock_wait": ["poll.h"]}
+
+# What one reads next.
+USED_WITH = {
+    "sock_accept": ["sock_listen"],
+    "sock_connect": ["sock_address", "sock_dial", "sock_wait"],
+    "sock_dial": ["sock_connect", "sock_settimeout"],
+    "sock_listen": ["sock_accept"],
+    "sock_recv": ["sock_recvall", "sock_wait"],
+    "sock_recvall": ["sock_recv"],
+    "sock_send": ["sock_sendall", "sock_wait"],
+    "sock_sendall": ["sock_send"],
+    "sock_setblocking": ["sock_settimeout", "sock_wait"],
+    "sock_getblocking": ["sock_gettimeout"],
+    "sock_gettimeout": ["sock_getblocking"],
+    "sock_wait": ["sock_settimeout"],
+    "sock_address": ["sock_connect", "sock_dial", "sock_sendto"],
+    "sock_name": ["sock_accept", "sock_recvfrom"],
+    "sock_token": ["sock_cancel", "sock_deadline"],
+    "sock_cancel": ["sock_token"],
+    "sock_deadline": ["sock_token", "sock_recvall_until"],
+}
+
+# The order in which a caller meets them: waiting, the connection, what is sent, shortages, lookups, wrong arguments.
+ERRORS = """
+    EAGAIN EINPROGRESS EALREADY ETIMEDOUT ECANCELED EINTR
+    EPIPE ECONNRESET ECONNREFUSED ECONNABORTED EISCONN ENOTCONN
+    EMSGSIZE ENOSPC ENAMETOOLONG
+    EADDRINUSE EACCES EADDRNOTAVAIL EPERM
+    EMFILE ENFILE ENOBUFS ENOMEM
+    LIBSOCK_EAI_NONAME LIBSOCK_EAI_NODATA LIBSOCK_EAI_SERVICE LIBSOCK_EAI_AGAIN LIBSOCK_EAI_FAIL
+    EFAULT EINVAL EOVERFLOW EOPNOTSUPP EBADF ENOTSOCK
+""".split()
+
+CAVEATS = {
+    "sock_accept": ["The connection is in blocking mode, whatever the mode of the listener. Give it a timeout of its own."],
+    "sock_connect": [
+        """An attempt that ran out of time goes on by itself. Call the function again to wait for it further, or close the
+        socket to give up.""",
+        """`-ETIMEDOUT` may also be the network's own: the timeout of the socket was then longer than the system's
+        patience."""],
+    "sock_dial": ["The connection has all of `seconds` for each operation that follows, not what was left of them."],
+    "sock_recv": [
+        "0 is the end of a stream, but also an empty datagram, which ends nothing.",
+        """A timeout is for one call. A peer that sends a byte now and then keeps a loop around this function alive for as
+        long as it likes. `sock_recvall` is bounded."""],
+    "sock_send": [
+        """With a timeout a part may be sent, as in non-blocking mode. Use `sock_sendall` unless a part is what you want."""],
+    "sock_sendall": [
+        """After `-ETIMEDOUT` the first `*sent` bytes are on their way. Send the rest, or close the socket: a peer cannot
+        tell where a message was cut."""],
+}
+BUGS = {}
+
+
+def base(name):
+    """The function of which this is another form."""
+    return name.removesuffix("_until")
+
+
+def waiting(name, functions):
+    """How long a function waits, who sets that, and what ends it."""
+    if base(name) not in WAITS or name.endswith("_until") and "sock_deadline" not in functions:
+        return []
+    how = BY_ARGUMENTS if name.endswith("_until") else None if name in BY_SECONDS else BY_MODE
+    ends = {"sock_wait": [WAIT_ENDS], "sock_dial": []}.get(base(name), [ENDS])
+    return ([how.format(what=WAITS[base(name)])] if how else []) + ends
+
+
+def attributes(name, restricted):
+    """What a caller may do; the comment of a function that is restricted says how."""
+    yield "Thread safety", "MT-Safe."
+    yield "Signal safety", "AS-Unsafe." if restricted else "AS-Safe. It is safe after fork(2) too, also in a process with several threads."
+    if base(name) in CANCELLATION_POINTS and not restricted:
+        yield "Cancellation point", "Yes. A thread that is cancelled here leaves nothing locked, allocated or open" + (
+            ", but how far it came is not told." if base(name) in UNCOUNTED else ".")
+    else:
+        yield "Cancellation point", "Yes." if base(name) in CANCELLATION_POINTS else "As getaddrinfo(3) is." if restricted else "No."
+
+
+def standards(name):
+    if base(name) in SYSTEM_CALLS:
+        return f"None. It does what {base(name).removeprefix('sock_')}(2) of POSIX.1-2008 does, and obeys the mode of the socket."
+    return "None."
+
+
+def used_with(name, functions):
+    related = [*USED_WITH.get(base(name), []), base(name), name + "_until"]
+    if name.endswith("_until"):
+        related += ["sock_deadline", "sock_token", "sock_cancel"]
+    return [other for other in related if other in functions]
+
+
+def caveats(name):
+    return CAVEATS.get(base(name), [])
+
+
+def includes(name):
+    return [*INCLUDES.get(base(name), []), "sock.h"]

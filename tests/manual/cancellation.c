@@ -1,0 +1,175 @@
+/*
+ * Cancels a thread in a function, and tells what came of it:
+ *
+ *   cancellation FUNCTION pending    it was cancelled before it called
+ *   cancellation FUNCTION waiting    it is cancelled while it waits
+ *
+ * prints "cancelled" or "returned", and "; left behind: ..." unless descriptors and the mode are as before.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sock.h>
+
+static int stream[2], full[2], datagram[2], listener, unconnected;
+static int pending, returned;
+static sem_t begun, cancelled;
+static char bytes[1 << 22];
+static struct sockaddr_in address;
+static struct iovec piece = {bytes, 1};
+static struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+static struct sockaddr_storage text;
+static socklen_t length;
+static size_t count;
+static double seconds;
+
+static void on_accept(void) { sock_accept(listener, NULL, NULL); }
+static void on_address(void) { sock_address("127.0.0.1", "9", &text, &length); }
+static void on_connect(void) { sock_connect(unconnected, (struct sockaddr *)&address, sizeof address); }
+static void on_dial(void) { sock_dial("127.0.0.1", "9", 10.0); }
+static void on_dial_until(void) { sock_dial_until("127.0.0.1", "9", LIBSOCK_FOREVER, -1); }
+static void on_getblocking(void) { sock_getblocking(stream[0]); }
+static void on_getinterrupt(void) { sock_getinterrupt(stream[0]); }
+static void on_gettimeout(void) { sock_gettimeout(stream[0], &seconds); }
+static void on_name(void) { sock_name((struct sockaddr *)&address, sizeof address, bytes, sizeof bytes); }
+static void on_recv(void) { sock_recv(stream[0], bytes, 1, 0); }
+static void on_recvall(void) { sock_recvall(stream[0], bytes, 2, 0, &count); }
+static void on_recvfrom(void) { sock_recvfrom(datagram[0], bytes, 1, 0, NULL, NULL); }
+static void on_recvmsg(void) { sock_recvmsg(stream[0], &message, 0); }
+static void on_send(void) { sock_send(full[0], bytes, 1, 0); }
+static void on_sendall(void) { sock_sendall(full[0], bytes, sizeof bytes, 0, &count); }
+static void on_sendmsg(void) { sock_sendmsg(full[0], &message, 0); }
+static void on_sendto(void) { sock_sendto(full[0], bytes, 1, 0, NULL, 0); }
+static void on_setblocking(void) { sock_setblocking(stream[0], 1); }
+static void on_setinterrupt(void) { sock_setinterrupt(stream[0], 0); }
+static void on_settimeout(void) { sock_settimeout(stream[0], LIBSOCK_FOREVER); }
+static void on_strerror(void) { sock_strerror(1); }
+static void on_version(void) { sock_version(); }
+static void on_wait(void) { sock_wait(stream[0], POLLIN, 10.0); }
+
+static const struct {
+    const char *name;
+    void (*call)(void);
+} functions[] = {
+    {"sock_accept", on_accept}, {"sock_connect", on_connect}, {"sock_dial", on_dial}, {"sock_dial_until", on_dial_until},
+    {"sock_address", on_address}, {"sock_name", on_name},
+    {"sock_getblocking", on_getblocking}, {"sock_getinterrupt", on_getinterrupt}, {"sock_gettimeout", on_gettimeout},
+    {"sock_recv", on_recv}, {"sock_recvall", on_recvall}, {"sock_recvfrom", on_recvfrom}, {"sock_recvmsg", on_recvmsg},
+    {"sock_send", on_send}, {"sock_sendall", on_sendall}, {"sock_sendmsg", on_sendmsg}, {"sock_sendto", on_sendto},
+    {"sock_setblocking", on_setblocking}, {"sock_setinterrupt", on_setinterrupt}, {"sock_settimeout", on_settimeout},
+    {"sock_strerror", on_strerror}, {"sock_version", on_version}, {"sock_wait", on_wait},
+};
+
+static void check(int holds, const char *what)
+{
+    if (!holds) {
+        perror(what);
+        exit(2);
+    }
+}
+
+static int descriptors(void)
+{
+    int entries = 0;
+    DIR *directory = opendir("/proc/self/fd");
+
+    check(directory != NULL, "/proc/self/fd");
+    while (readdir(directory) != NULL)
+        entries++;
+    closedir(directory);
+    return entries;
+}
+
+static int listening(struct sockaddr_in *at)
+{
+    socklen_t size = sizeof *at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    at->sin_family = AF_INET;
+    at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    check(bind(fd, (struct sockaddr *)at, size) == 0 && listen(fd, 0) == 0
+          && getsockname(fd, (struct sockaddr *)at, &size) == 0, "a listener");
+    return fd;
+}
+
+static void set_up(void)
+{
+    struct sockaddr_in elsewhere = {0};
+
+    check(socketpair(AF_UNIX, SOCK_STREAM, 0, stream) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, full) == 0
+          && socketpair(AF_UNIX, SOCK_DGRAM, 0, datagram) == 0, "socketpair");
+    while (send(full[0], bytes, 4096, MSG_DONTWAIT) > 0)
+        ;
+    while (send(full[0], bytes, 1, MSG_DONTWAIT) > 0)
+        ;
+    listener = listening(&elsewhere);
+    /* A listener whose queue is full answers nobody. */
+    listening(&address);
+    for (int n = 0; n < 3; n++)
+        connect(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&address, sizeof address);
+    unconnected = socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static void *thread(void *argument)
+{
+    void (*const *call)(void) = argument;
+
+    if (pending) {
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+        sem_post(&begun);
+        sem_wait(&cancelled);
+        pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    } else {
+        sem_post(&begun);
+    }
+    (*call)();
+    returned = 1;
+    pthread_testcancel();
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    size_t n = 0;
+    int before;
+    pthread_t other;
+    void *result;
+    double after;
+
+    check(argc == 3, "two arguments");
+    while (n < sizeof functions / sizeof *functions && strcmp(functions[n].name, argv[1]) != 0)
+        n++;
+    if (n == sizeof functions / sizeof *functions) {
+        printf("%s is not known here\n", argv[1]);
+        return 1;
+    }
+    pending = strcmp(argv[2], "pending") == 0;
+    set_up();
+    before = descriptors();
+    check(pthread_create(&other, NULL, thread, (void *)&functions[n].call) == 0, "pthread_create");
+    sem_wait(&begun);
+    if (!pending)
+        usleep(200000);
+    pthread_cancel(other);
+    sem_post(&cancelled);
+    pthread_join(other, &result);
+    check(result == PTHREAD_CANCELED, "the end of the thread");
+    printf("%s", returned ? "returned" : "cancelled");
+    if (descriptors() != before)
+        printf("; left behind: %d descriptors", descriptors() - before);
+    check(sock_gettimeout(stream[0], &after) == 0, "sock_gettimeout");
+    if (after != LIBSOCK_FOREVER)
+        printf("; left behind: a mode");
+    /* The socket is as good as before. */
+    if (send(stream[1], bytes, 1, 0) != 1 || sock_recv(stream[0], bytes, 1, 0) != 1)
+        printf("; left behind: a socket that does not receive");
+    puts("");
+    return 0;
+}
