@@ -114,7 +114,8 @@ struct Lookup {
     error: AtomicI32,
     /// The thread has its result, or the caller has abandoned it: whichever came first.
     one_has_left: AtomicBool,
-    /// The kernel's number of the thread, 0 until it runs.
+    /// The kernel's numbers of the process, and of the thread, which is 0 until that runs.
+    process: c_int,
     thread: AtomicI32,
     mapping: Mapping,
     /// The next of those that were abandoned.
@@ -159,6 +160,7 @@ impl Lookup {
                 addresses: AtomicPtr::new(ptr::null_mut()),
                 error: AtomicI32::new(Errno::FAIL.code()),
                 one_has_left: AtomicBool::new(false),
+                process: thread::process(),
                 thread: AtomicI32::new(0),
                 mapping,
                 next: AtomicPtr::new(ptr::null_mut()),
@@ -277,12 +279,13 @@ fn unmap_abandoned() -> usize {
     let mut next = ABANDONED.swap(ptr::null_mut(), Acquire);
     while let Some(lookup) = NonNull::new(next) {
         // SAFETY: whoever took the list has it to himself.
-        let (id, after) = unsafe { (lookup.as_ref().thread.load(Relaxed), lookup.as_ref().next.load(Relaxed)) };
-        if thread::exists(id) {
+        let Lookup { process, thread, next: after, .. } = unsafe { lookup.as_ref() };
+        let after = after.load(Relaxed);
+        if *process == thread::process() && thread::exists(thread.load(Relaxed)) {
             keep(lookup);
             left = left.saturating_add(1);
         } else {
-            // SAFETY: the thread is gone.
+            // SAFETY: the thread is gone, or was another process's.
             unsafe { unmap(lookup) };
         }
         next = after;

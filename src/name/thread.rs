@@ -101,6 +101,12 @@ pub unsafe fn detach(thread: pthread_t) {
     unsafe { libc::pthread_detach(thread) };
 }
 
+/// The kernel's number of this process.
+pub fn process() -> c_int {
+    // SAFETY: it takes no argument and cannot fail.
+    unsafe { libc::getpid() }
+}
+
 /// The kernel's number of the calling thread.
 pub fn id() -> c_int {
     // SAFETY: it takes no argument and cannot fail.
@@ -110,7 +116,7 @@ pub fn id() -> c_int {
 /// Whether this process has such a thread, or may have: the kernel lets go of its memory first, and then of its number.
 pub fn exists(id: c_int) -> bool {
     // SAFETY: signal 0 is none.
-    let sent = unsafe { libc::syscall(libc::SYS_tgkill, c_long::from(libc::getpid()), c_long::from(id), 0 as c_long) };
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, c_long::from(process()), c_long::from(id), 0 as c_long) };
     sent == 0 || Errno::last().code() != libc::ESRCH
 }
 

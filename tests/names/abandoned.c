@@ -1,0 +1,192 @@
+/*
+ * Lookups that never end are abandoned: no more than 64 of them, and what ends leaves nothing behind. A child of fork,
+ * where the threads of its parent's lookups are not, begins anew. The resolver is the program's own. Silent if all is
+ * right.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <malloc.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sock.h>
+
+#define MUST(condition) ((condition) ? (void)0 : give_up(#condition, __LINE__))
+#define AT_MOST 64
+#define PATIENCE 20.0
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* A lookup ends when it is open. */
+static struct sockaddr_in address = {.sin_family = AF_INET};
+static atomic_int lists, unlike;
+static _Thread_local volatile sig_atomic_t handled;
+
+static void give_up(const char *what, int line)
+{
+    fprintf(stderr, "abandoned.c:%d: %s: %s\n", line, what, strerror(errno));
+    exit(1);
+}
+
+static void handle(int number)
+{
+    (void)number;
+    handled = 1;
+}
+
+/* Signals are the program's, but for those that a thread raises itself. */
+static void look_at_signals(void)
+{
+    const int own[] = {SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    sigset_t blocked;
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        int open = number == SIGKILL || number == SIGSTOP || (number > 31 && number < SIGRTMIN);
+        for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+            open |= number == own[i];
+        if (sigismember(&blocked, number) != !open)
+            unlike = number;
+    }
+    raise(SIGSYS);
+    if (!handled)
+        unlike = SIGSYS;
+}
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+    (void)host, (void)service;
+    if (hints->ai_flags & AI_NUMERICHOST)
+        return EAI_NONAME;
+    look_at_signals();
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    struct addrinfo *list = calloc(1, sizeof *list);
+    *list = (struct addrinfo){.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_addr = (struct sockaddr *)&address,
+                              .ai_addrlen = sizeof address};
+    lists++;
+    *found = list;
+    return 0;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+    lists--;
+    free(list);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int entries(const char *directory)
+{
+    int count = 0;
+    DIR *open = opendir(directory);
+    MUST(open);
+    while (readdir(open))
+        count++;
+    closedir(open);
+    return count;
+}
+
+static int lines(const char *path)
+{
+    int count = 0;
+    FILE *file = fopen(path, "r");
+    MUST(file);
+    for (int byte; (byte = getc(file)) != EOF;)
+        count += byte == '\n';
+    fclose(file);
+    return count;
+}
+
+struct held {
+    int threads, descriptors, mappings;
+};
+
+static struct held held(void)
+{
+    return (struct held){entries("/proc/self/task"), entries("/proc/self/fd"), lines("/proc/self/maps")};
+}
+
+/* Threads and descriptors go by themselves, mappings when the next lookup begins. */
+static void settles(struct held before)
+{
+    struct held after = held();
+    for (double end = now() + PATIENCE; after.threads > before.threads && now() < end; after = held())
+        usleep(1000);
+    MUST(after.threads == before.threads);
+    MUST(after.descriptors == before.descriptors);
+    MUST(lists == 0);
+}
+
+static int dial(double seconds)
+{
+    return sock_dial("name.invalid", "9", seconds);
+}
+
+/* A connection is made, and then there are no more mappings than before. */
+static void connects(struct held before)
+{
+    int client = dial(PATIENCE);
+    MUST(client >= 0 && close(client) == 0);
+    settles(before);
+    MUST(held().mappings <= before.mappings);
+}
+
+int main(void)
+{
+    mallopt(M_ARENA_MAX, 1); /* Threads would have mappings of their own from it. */
+    signal(SIGSYS, handle);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t length = sizeof address;
+    MUST(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 100) == 0);
+    MUST(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+    struct held before = held();
+    connects(before); /* What the C library keeps of a first thread is there. */
+    before = held();
+    connects(before);
+
+    for (int round = 0; round < 3; round++) {
+        pthread_mutex_lock(&gate);
+        for (int i = 0; i < 2 * AT_MOST; i++) {
+            double start = now();
+            int code = dial(0.001);
+            MUST(code == (i < AT_MOST ? -ETIMEDOUT : -EAGAIN));
+            MUST(now() - start < 5);
+        }
+        MUST(entries("/proc/self/task") == before.threads + AT_MOST);
+
+        pid_t child = fork();
+        MUST(child >= 0);
+        if (child == 0) {
+            pthread_mutex_unlock(&gate);
+            int client = dial(PATIENCE);
+            MUST(client >= 0 && close(client) == 0);
+            struct held after = held();
+            MUST(after.threads == before.threads && after.descriptors == before.descriptors);
+            MUST(after.mappings <= before.mappings);
+            _exit(0);
+        }
+        int status = 0;
+        MUST(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+
+        pthread_mutex_unlock(&gate);
+        settles(before);
+        connects(before);
+    }
+    errno = unlike;
+    MUST(unlike == 0);
+    return 0;
+}
