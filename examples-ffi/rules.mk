@@ -1,6 +1,6 @@
 # The scenario in every language that is found; the others are named.
 #
-#   make test-ffi              eleven languages call the library
+#   make test-ffi              every language that is found calls the library
 
 .PHONY: test-ffi
 test-ffi: all
