@@ -14,7 +14,9 @@ IPv6 address that never answers and an IPv4 address that accepts after 30 ms. Of
 
     late500        both questions are answered after 500 ms; 4late500 and 6late500 are the one for A and for AAAA
     never          no answer; 4never and 6never are as above
-    servfail, nxdomain, nodata
+    formerr, servfail, nxdomain, notimp, refuse
+                   the name server answers with that code
+    nodata         the name has no address
     truncated      all of it comes by TCP alone
     noise          answers to other questions come first
     broken         the answer cannot be parsed

@@ -8,7 +8,8 @@ import names
 A, AAAA = 1, 28
 CNAME = 5
 FAMILIES = {A: 4, AAAA: 6}
-SERVFAIL, NXDOMAIN = 2, 3
+CODES = {"formerr": 1, "servfail": 2, "nxdomain": 3, "notimp": 4, "refuse": 5}
+NXDOMAIN = CODES["nxdomain"]
 
 
 class Question:
@@ -52,10 +53,9 @@ def replies(question, by_tcp):
     if "never" in words:
         return []
     after = words.get("late", 0) / 1000
-    if "servfail" in words:
-        return [(after, question.answer(code=SERVFAIL))]
-    if "nxdomain" in words:
-        return [(after, question.answer(code=NXDOMAIN))]
+    for word, code in CODES.items():
+        if word in words:
+            return [(after, question.answer(code=code))]
     if "broken" in words:
         return [(after, question.answer([record(b"\xc0\xff", question.kind, b"\xff" * 3)]))]
     if "truncated" in words and not by_tcp:
