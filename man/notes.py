@@ -23,7 +23,7 @@ WAITS = {
 BY_MODE = """The mode of the socket says how long the function waits until {what}. In blocking mode it waits for as long as
 that takes. With a timeout, which `sock_settimeout` sets, it waits for that long at most. In non-blocking mode, which
 `sock_setblocking` chooses, it does not wait."""
-ENDS = """A wait also ends when the connection fails, when any thread calls shutdown(2) on the socket, and, if
+ENDS = """A wait also ends when {fails}any thread calls shutdown(2) on the socket, and, if
 `sock_setinterrupt` asks for that, when a signal is handled. It does not end when another thread closes the descriptor."""
 WAIT_ENDS = """A wait also ends, if `sock_setinterrupt` asks for that, when a signal is handled. It does not end when another
 thread closes the descriptor."""
@@ -69,31 +69,32 @@ ERRORS = """
     EAGAIN EINPROGRESS EALREADY ETIMEDOUT ECANCELED EINTR
     EPIPE ECONNRESET ECONNREFUSED ECONNABORTED EISCONN ENOTCONN
     EMSGSIZE ENOSPC ENAMETOOLONG
-    EADDRINUSE EACCES EADDRNOTAVAIL EPERM
+    ENOENT EADDRINUSE EACCES EADDRNOTAVAIL EPERM
     EMFILE ENFILE ENOBUFS ENOMEM
     LIBSOCK_EAI_NONAME LIBSOCK_EAI_NODATA LIBSOCK_EAI_SERVICE LIBSOCK_EAI_AGAIN LIBSOCK_EAI_FAIL
     EFAULT EINVAL EOVERFLOW EOPNOTSUPP EBADF ENOTSOCK
 """.split()
 
-CAVEATS = {
-    "sock_accept": ["The connection is in blocking mode, whatever the mode of the listener. Give it a timeout of its own."],
-    "sock_connect": [
-        """An attempt that ran out of time goes on by itself. Call the function again to wait for it further, or close the
-        socket to give up.""",
-        """`-ETIMEDOUT` may also be the network's own: the timeout of the socket was then longer than the system's
-        patience."""],
-    "sock_dial": ["The connection has all of `seconds` for each operation that follows, not what was left of them."],
-    "sock_recv": [
-        "0 is the end of a stream, but also an empty datagram, which ends nothing.",
-        """A timeout is for one call. A peer that sends a byte now and then keeps a loop around this function alive for as
-        long as it likes. `sock_recvall` is bounded."""],
-    "sock_send": [
-        """With a timeout a part may be sent, as in non-blocking mode. Use `sock_sendall` unless a part is what you want."""],
-    "sock_sendall": [
-        """After `-ETIMEDOUT` the first `*sent` bytes are on their way. Send the rest, or close the socket: a peer cannot
-        tell where a message was cut."""],
-}
-BUGS = {}
+# What has to be borne in mind, and for which functions.
+CAVEATS = [
+    ("sock_accept sock_accept_until",
+     "The connection is in blocking mode, whatever the mode of the listener. Give it a timeout of its own."),
+    ("sock_connect sock_connect_until",
+     """An attempt that ran out of time goes on by itself. Call the function again to wait for it further, or close the
+     socket to give up."""),
+    ("sock_connect sock_connect_until",
+     """`-ETIMEDOUT` may also be the network's own, where the time that was given is longer than the system's patience."""),
+    ("sock_dial", "The connection has all of `seconds` for each operation that follows, not what was left of them."),
+    ("sock_recv sock_recv_until", "0 is the end of a stream, but also an empty datagram, which ends nothing."),
+    ("sock_recv",
+     """A timeout is for one call. A peer that sends a byte now and then keeps a loop around this function alive for as
+     long as it likes. `sock_recvall` is bounded."""),
+    ("sock_send", "With a timeout a part may be sent, as in non-blocking mode. Use `sock_sendall` unless a part is what you want."),
+    ("sock_send_until", "A part may be sent. Use `sock_sendall_until` unless a part is what you want."),
+    ("sock_sendall sock_sendall_until",
+     """When time runs out the first `*sent` bytes are on their way. Send the rest, or close the socket: a peer cannot tell
+     where a message was cut."""),
+]
 
 
 def base(name):
@@ -106,7 +107,8 @@ def waiting(name, functions):
     if base(name) not in WAITS or name.endswith("_until") and "sock_deadline" not in functions:
         return []
     how = BY_ARGUMENTS if name.endswith("_until") else None if name in BY_SECONDS else BY_MODE
-    ends = {"sock_wait": [WAIT_ENDS], "sock_dial": []}.get(base(name), [ENDS])
+    fails = "" if base(name) == "sock_accept" else "the connection fails, when "
+    ends = {"sock_wait": [WAIT_ENDS], "sock_dial": []}.get(base(name), [ENDS.format(fails=fails)])
     return ([how.format(what=WAITS[base(name)])] if how else []) + ends
 
 
@@ -135,7 +137,7 @@ def used_with(name, functions):
 
 
 def caveats(name):
-    return CAVEATS.get(base(name), [])
+    return [text for functions, text in CAVEATS if name in functions.split()]
 
 
 def includes(name):
