@@ -54,6 +54,11 @@ def run(*command, **options):
     return process.stdout
 
 
+def for_make(path):
+    """A path as make takes it, which is without a space: make is run in the source, whose path may have one."""
+    return os.path.relpath(path, SOURCE) if path.startswith(SOURCE + os.sep) else path
+
+
 def seconds(short, long):
     """For how long a campaign that could go on for ever does."""
     return LONG if LONG > 1 else long if LONG else short
