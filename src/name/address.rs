@@ -213,8 +213,8 @@ fn scope(text: &[u8]) -> Result<u32> {
     // SAFETY: the text ends with a NUL.
     match unsafe { libc::if_nametoindex(name.as_ptr().cast()) } {
         0 => Err(match Errno::last() {
-            error if error.lacks_resources() => error,
-            _ => Errno::INVAL,
+            error if matches!(error.code(), libc::ENODEV | libc::ENXIO) => Errno::INVAL,
+            error => error,
         }),
         index => Ok(index),
     }
