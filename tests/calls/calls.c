@@ -2,11 +2,12 @@
  * One call of the library between two marks in the trace of this thread's system calls.
  *
  *   calls MODE OPERATION KIND WHEN LENGTH
- *   calls settimeout
+ *   calls modes
  *
  * MODE is the seconds of sock_settimeout, OPERATION is recv, accept, sendto, ..., KIND is unix, tcp or datagram.
  * WHEN is "ready", "late" (another thread makes the socket ready once this one sleeps) or "never" (and
- * it must not wait). LENGTH is that of the buffer. The second form goes from each mode to each other.
+ * it must not wait). LENGTH is that of the buffer. The second form goes from each mode to each other, and in each
+ * makes the calls that never wait.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -52,6 +53,11 @@ static int is(const char *word, const char *what)
 static int family(void)
 {
     return is(kind, "tcp") ? AF_INET : AF_UNIX;
+}
+
+static int receives(void)
+{
+    return strncmp(operation, "recv", 4) == 0 || is(operation, "wait");
 }
 
 /* A socket with an address that the kernel chose. */
@@ -135,7 +141,7 @@ static void feed(size_t bytes)
 
 static void make_ready(void)
 {
-    if (strncmp(operation, "recv", 4) == 0) {
+    if (receives()) {
         feed(is(operation, "recvall") ? length : 64);
     } else if (is(operation, "accept")) {
         connected(0);
@@ -186,14 +192,13 @@ static void set_up(void)
         MUST(socket_ >= 0);
     } else if (is(kind, "datagram")) {
         /* An address in each call is for a socket that is not connected. */
-        int receives = strncmp(operation, "recv", 4) == 0;
         int receiver = bound(SOCK_DGRAM);
         int sender = socket(AF_UNIX, SOCK_DGRAM, 0);
         MUST(sender >= 0);
-        if (receives || is(operation, "send"))
+        if (receives() || is(operation, "send"))
             MUST(connect(sender, (struct sockaddr *)&to, to_length) == 0);
-        socket_ = receives ? receiver : sender;
-        peer = receives ? sender : receiver;
+        socket_ = receives() ? receiver : sender;
+        peer = receives() ? sender : receiver;
     } else {
         int listening = listener(1);
         socket_ = connected(0);
@@ -221,6 +226,10 @@ static ssize_t measure(void)
         return sock_recvmsg(socket_, &message, 0);
     if (is(operation, "recvall"))
         return sock_recvall(socket_, buffer, length, 0, NULL);
+    if (is(operation, "sendall"))
+        return sock_sendall(socket_, buffer, length, 0, NULL);
+    if (is(operation, "wait"))
+        return sock_wait(socket_, POLLIN, mode);
     if (is(operation, "accept"))
         return sock_accept(socket_, (struct sockaddr *)&address, &address_length);
     if (is(operation, "connect"))
@@ -243,30 +252,62 @@ static void mark(const char *name)
     syscall(SYS_write, -1, name, strlen(name));
 }
 
-/* All ways from one mode to another, each between marks. */
-static void set_timeouts(void)
+/* A socket in a mode, and the mark of a call on it. */
+static int socket_for(const char *call, double seconds, int interrupt)
+{
+    char name[96];
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    MUST(sock_setinterrupt(fd, interrupt) == 0 && sock_settimeout(fd, seconds) == 0);
+    snprintf(name, sizeof name, "%s in %g%s", call, seconds, interrupt ? " interruptible" : "");
+    mark(name);
+    return fd;
+}
+
+static void end(int fd, int succeeded)
+{
+    mark("end");
+    MUST(succeeded);
+    close(fd);
+}
+
+static void call_in_modes(void)
 {
     static const double modes[] = {INFINITY, 0, 1e-3, 5e-3, 5, 3600};
     static const size_t count = sizeof modes / sizeof modes[0];
-    kind = "unix";
     for (int interrupt = 0; interrupt <= 1; interrupt++)
-        for (size_t from = 0; from < count; from++)
-            for (size_t next = 0; next < count; next++) {
-                char name[64];
-                int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-                MUST(sock_setinterrupt(fd, interrupt) == 0 && sock_settimeout(fd, modes[from]) == 0);
-                snprintf(name, sizeof name, "%g to %g%s", modes[from], modes[next], interrupt ? " interruptible" : "");
-                mark(name);
-                MUST(sock_settimeout(fd, modes[next]) == 0);
-                mark("end");
-                close(fd);
+        for (const double *in = modes; in < modes + count; in++) {
+            double seconds;
+            int fd;
+            for (const double *next = modes; next < modes + count; next++) {
+                char name[32];
+                snprintf(name, sizeof name, "settimeout to %g", *next);
+                fd = socket_for(name, *in, interrupt);
+                end(fd, sock_settimeout(fd, *next) == 0);
             }
+            fd = socket_for("setblocking to 0", *in, interrupt);
+            end(fd, sock_setblocking(fd, 0) == 0);
+            fd = socket_for("setblocking to 1", *in, interrupt);
+            end(fd, sock_setblocking(fd, 1) == 0);
+            fd = socket_for("setinterrupt", *in, interrupt);
+            end(fd, sock_setinterrupt(fd, !interrupt) == 0);
+            fd = socket_for("getblocking", *in, interrupt);
+            end(fd, sock_getblocking(fd) == (*in != 0));
+            fd = socket_for("gettimeout", *in, interrupt);
+            end(fd, sock_gettimeout(fd, &seconds) == 0 && seconds == *in);
+            fd = socket_for("getinterrupt", *in, interrupt);
+            end(fd, sock_getinterrupt(fd) == interrupt);
+        }
+    mark("strerror");
+    MUST(sock_strerror(-EAGAIN)[0] != '\0');
+    mark("version");
+    MUST(sock_version()[0] != '\0');
+    mark("end");
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && is(argv[1], "settimeout")) {
-        set_timeouts();
+    if (argc == 2 && is(argv[1], "modes")) {
+        call_in_modes();
         return 0;
     }
     MUST(argc == 6);

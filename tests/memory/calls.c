@@ -44,16 +44,9 @@ static void accept_without_descriptors(void)
     close(listener);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    (void)argv;
     const struct function *lists[] = {functions, lookups};
-    if (argc > 1) { /* The names of what is exercised. */
-        for (int list = 0; list < 2; list++)
-            for (const struct function *function = lists[list]; function->name; function++)
-                puts(function->name);
-        return 0;
-    }
     start_peer();
     struct room room;
     make_room(&room);

@@ -83,8 +83,23 @@ def read(*path):
 
 
 def promised():
-    """The names of the functions: abi/symbols.txt is the one list of them."""
+    """The names of the functions, of which abi/symbols.txt is the one list."""
     return sorted(re.findall(r"^(sock_\w+) ", read(SOURCE, "abi/symbols.txt"), re.M))
+
+
+def exemptions():
+    """The functions that each place may do without."""
+    exempt = {}
+    for line in read(SOURCE, "tests/functions/exemptions.txt").splitlines():
+        if not line.startswith("#"):
+            place, names = re.fullmatch(r"(\w+): ([\w ]+) \(.+\)", line).groups()
+            exempt.setdefault(place, set()).update(names.split())
+    return exempt
+
+
+def wanted(place):
+    """The functions that a place must know."""
+    return sorted(set(promised()) - exemptions().get(place, set()))
 
 
 def copy_source(to):
