@@ -20,6 +20,6 @@ $(addprefix test-,$(campaigns)): test-%: all
 # sock_dial and Python's create_connection in the same network, into docs/dial.md.
 .PHONY: dial-table
 dial-table: all
-	$(CC) -std=c11 $(CFLAGS) -I$(source)/include -o $(build)/dial-driver $(source)/tests/dial/dial.c -L$(build) -lsock \
-	    -Wl,-rpath,$(built)
+	$(CC) -std=c11 $(CFLAGS) -I$(source)/include -I$(source)/tests/support -o $(build)/dial-driver \
+	    $(source)/tests/dial/dial.c $(source)/tests/support/harness.c -L$(build) -lsock -Wl,-rpath,$(built)
 	$(source)/tests/dial/lab.py $(source)/tests/dial/table.py $(build)/dial-driver $(source)/docs/dial.md

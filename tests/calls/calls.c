@@ -11,8 +11,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,19 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sock.h>
 
-#define MUST(condition) ((condition) ? (void)0 : give_up(#condition, __LINE__))
-
-static void give_up(const char *what, int line)
-{
-    fprintf(stderr, "calls.c:%d: %s: %s\n", line, what, strerror(errno));
-    exit(1);
-}
+#include "harness.h"
 
 static const char *operation, *kind, *when;
 static double mode;
@@ -45,14 +35,15 @@ static char *buffer;
 static pid_t measured;
 static atomic_int begun;
 
-static int is(const char *word, const char *what)
-{
-    return strcmp(word, what) == 0;
-}
-
 static int family(void)
 {
     return is(kind, "tcp") ? AF_INET : AF_UNIX;
+}
+
+static int listener(int backlog)
+{
+    to_length = sizeof to;
+    return listening(family(), backlog, &to, &to_length);
 }
 
 static int receives(void)
@@ -60,73 +51,10 @@ static int receives(void)
     return strncmp(operation, "recv", 4) == 0 || is(operation, "wait");
 }
 
-/* A socket with an address that the kernel chose. */
-static int bound(int type)
-{
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_un unnamed = {.sun_family = AF_UNIX};
-    int fd = socket(family(), type, 0);
-    MUST(fd >= 0);
-    if (family() == AF_INET)
-        MUST(bind(fd, (struct sockaddr *)&any, sizeof any) == 0);
-    else
-        MUST(bind(fd, (struct sockaddr *)&unnamed, sizeof unnamed.sun_family) == 0);
-    to_length = sizeof to;
-    MUST(getsockname(fd, (struct sockaddr *)&to, &to_length) == 0);
-    return fd;
-}
-
-static int listener(int backlog)
-{
-    int fd = bound(SOCK_STREAM);
-    MUST(listen(fd, backlog) == 0);
-    return fd;
-}
-
-static int connected(int flags)
-{
-    int fd = socket(family(), SOCK_STREAM | flags, 0);
-    MUST(fd >= 0);
-    MUST(connect(fd, (struct sockaddr *)&to, to_length) == 0 || errno == EINPROGRESS || errno == EAGAIN);
-    return fd;
-}
-
-static int writable_within(int fd, int milliseconds)
-{
-    struct pollfd entry = {.fd = fd, .events = POLLOUT};
-    return poll(&entry, 1, milliseconds) == 1 && entry.revents == POLLOUT;
-}
-
-/* Connects until the listener's queue takes no more. */
-static void fill_queue(void)
-{
-    while (writable_within(connected(SOCK_NONBLOCK), 100))
-        ;
-}
-
-/* Sends until there is no room, and none appears: TCP takes a moment to move what was sent. */
-static void fill_socket(void)
-{
-    static const char junk[4096];
-    size_t size = is(kind, "datagram") ? 64 : sizeof junk;
-    int tries = 0;
-    while (tries < 20) {
-        if (sendto(socket_, junk, size, MSG_DONTWAIT, is(kind, "datagram") ? (struct sockaddr *)&to : NULL,
-                   is(kind, "datagram") ? to_length : 0) >= 0) {
-            tries = 0;
-        } else {
-            MUST(errno == EAGAIN);
-            tries++;
-            usleep(2000);
-        }
-    }
-}
-
 static void drain(void)
 {
     static char junk[65536];
-    struct pollfd entry = {.fd = peer, .events = POLLIN};
-    while (poll(&entry, 1, 100) == 1)
+    while (poll_one(peer, POLLIN, 100))
         MUST(recv(peer, junk, sizeof junk, 0) > 0);
 }
 
@@ -144,7 +72,7 @@ static void make_ready(void)
     if (receives()) {
         feed(is(operation, "recvall") ? length : 64);
     } else if (is(operation, "accept")) {
-        connected(0);
+        connecting(&to, to_length, 0);
     } else if (is(operation, "connect")) {
         for (;;)
             accept(peer, NULL, NULL);
@@ -156,17 +84,11 @@ static void make_ready(void)
 /* Waits until the measured thread sleeps in its call, and a little more. */
 static void await_sleep(void)
 {
-    char path[64], text[256], *state;
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)measured);
     while (!begun)
         usleep(1000);
-    do {
+    do
         usleep(1000);
-        FILE *file = fopen(path, "r");
-        MUST(file && fgets(text, sizeof text, file));
-        fclose(file);
-        state = strrchr(text, ')');
-    } while (!state || state[2] != 'S');
+    while (!is_asleep(measured));
     usleep(20000);
 }
 
@@ -183,16 +105,18 @@ static void set_up(void)
     if (is(operation, "accept")) {
         socket_ = listener(8);
     } else if (is(operation, "connect")) {
+        int queued[8];
         peer = listener(is(when, "ready") || family() == AF_INET ? 8 : 0);
         if (is(when, "late") && family() == AF_INET)
             MUST(listen(peer, 0) == 0);
         if (!is(when, "ready") && (is(when, "late") || family() == AF_UNIX))
-            fill_queue();
+            fill_queue(&to, to_length, queued, sizeof queued / sizeof queued[0]);
         socket_ = socket(family(), SOCK_STREAM, 0);
         MUST(socket_ >= 0);
     } else if (is(kind, "datagram")) {
         /* An address in each call is for a socket that is not connected. */
-        int receiver = bound(SOCK_DGRAM);
+        to_length = sizeof to;
+        int receiver = bound(AF_UNIX, SOCK_DGRAM, &to, &to_length);
         int sender = socket(AF_UNIX, SOCK_DGRAM, 0);
         MUST(sender >= 0);
         if (receives() || is(operation, "send"))
@@ -200,13 +124,17 @@ static void set_up(void)
         socket_ = receives() ? receiver : sender;
         peer = receives() ? sender : receiver;
     } else {
-        int listening = listener(1);
-        socket_ = connected(0);
-        peer = accept(listening, NULL, NULL);
+        int one = listener(1);
+        socket_ = connecting(&to, to_length, 0);
+        peer = accept(one, NULL, NULL);
         MUST(peer >= 0);
     }
-    if (strncmp(operation, "send", 4) == 0 && !is(when, "ready"))
-        fill_socket();
+    if (strncmp(operation, "send", 4) == 0 && !is(when, "ready")) {
+        if (is(kind, "datagram"))
+            fill_socket(socket_, 64, &to, to_length);
+        else
+            fill_socket(socket_, 4096, NULL, 0);
+    }
 }
 
 static ssize_t measure(void)
@@ -327,13 +255,12 @@ int main(int argc, char **argv)
     if (is(when, "late") || (is(when, "ready") && is(operation, "recvall"))) {
         MUST(pthread_create(&thread, NULL, helper, NULL) == 0);
     } else if (is(when, "ready") && feeds) {
-        struct pollfd entry = {.fd = socket_, .events = POLLIN};
         make_ready();
-        MUST(poll(&entry, 1, 5000) == 1);
+        MUST(poll_one(socket_, POLLIN, 5000));
     } else if (is(when, "ready") && mode < 1 && family() == AF_INET && is(operation, "connect")) {
         /* A connection that is not waited for is never made at once there; the second call finds it made. */
         MUST(connect(socket_, (struct sockaddr *)&to, to_length) == -1 && errno == EINPROGRESS);
-        MUST(writable_within(socket_, 5000));
+        MUST(poll_one(socket_, POLLOUT, 5000) == POLLOUT);
     }
     begun = 1;
     mark("begin");

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <netdb.h>
 #include <signal.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -24,12 +23,6 @@ static void count(int number)
     (void)number;
     signals++;
     strays += gettid() != getpid();
-}
-
-static void storm(long microseconds)
-{
-    struct itimerval each = {.it_interval.tv_usec = microseconds, .it_value.tv_usec = microseconds};
-    setitimer(ITIMER_REAL, &each, NULL);
 }
 
 int main(int argc, char **argv)

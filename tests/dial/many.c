@@ -65,17 +65,6 @@ static void *work(void *nothing)
     return nothing;
 }
 
-static long resident(void)
-{
-    long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (!file || fscanf(file, "%*d %ld", &pages) != 1)
-        perror("/proc/self/statm");
-    if (file)
-        fclose(file);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
 struct holding {
     int threads, descriptors;
     size_t bytes;

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#define MUST(condition) ((condition) ? (void)0 : give_up(#condition, __FILE__, __LINE__))
+#include "harness.h"
 
 enum { CALLS = 128 };
 
@@ -61,14 +61,10 @@ struct report {
     const char *died;
 };
 
-void give_up(const char *what, const char *file, int line);
-int is(const char *word, const char *what);
 int receives(const struct scene *scene);
 int sends(const struct scene *scene);
 int connects(const struct scene *scene);
 size_t length_of(const struct scene *scene);
-long long now(void);
-unsigned char pattern(size_t at);
 void tell(const int pipe[2]);
 void await(const int pipe[2]);
 

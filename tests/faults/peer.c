@@ -99,7 +99,7 @@ static void welcome(struct ends *ends, struct report *report)
 /* What makes the call ready. */
 static void act(const struct scene *scene, struct ends *ends, struct report *report)
 {
-    report->acted_at = now();
+    report->acted_at = nanoseconds();
     if (receives(scene)) {
         /* More comes than the call may take. */
         size_t length = length_of(scene), all = is(scene->function, "recvall") ? length + 64 : 2 * length;

@@ -15,21 +15,9 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "faults.h"
-
-void give_up(const char *what, const char *file, int line)
-{
-    fprintf(stderr, "%s:%d: %s: %s\n", file, line, what, strerror(errno));
-    _exit(1);
-}
-
-int is(const char *word, const char *what)
-{
-    return strcmp(word, what) == 0;
-}
 
 int receives(const struct scene *scene)
 {
@@ -49,19 +37,6 @@ int connects(const struct scene *scene)
 size_t length_of(const struct scene *scene)
 {
     return is(scene->function, "wait") ? 64 : (size_t)scene->argument;
-}
-
-long long now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
-
-/* The byte at a place in what is sent, so that none can be lost, doubled or out of order. */
-unsigned char pattern(size_t at)
-{
-    return (unsigned char)((at * 0x9E3779B97F4A7C15ULL) >> 56);
 }
 
 void tell(const int pipe[2])

@@ -1,6 +1,5 @@
 /* The call, and a look around after it. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -20,17 +19,6 @@ static const int MOMENT = 1000, SOON = 5000; /* milliseconds */
 static int makes(const struct scene *scene)
 {
     return is(scene->function, "accept") || is(scene->function, "dial") || is(scene->function, "listen");
-}
-
-static int descriptors(void)
-{
-    int count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    MUST(directory);
-    while (readdir(directory))
-        count++;
-    closedir(directory);
-    return count;
 }
 
 static int dial(const struct ends *ends, double seconds)
@@ -184,16 +172,16 @@ void subject(const struct scene *scene, struct ends *ends, struct report *report
         MUST(poll(&entry, 1, SOON) == 1);
     }
     before = descriptors();
-    report->begun_at = now();
+    report->begun_at = nanoseconds();
     tell(ends->begun);
 
     errno = UNTOUCHED;
     mark();
     errno = UNTOUCHED;
-    long long start = now();
+    long long start = nanoseconds();
     long code = call(scene, ends, bytes, report);
     int error = errno;
-    report->elapsed = now() - start;
+    report->elapsed = nanoseconds() - start;
     mark();
 
     report->code = code;

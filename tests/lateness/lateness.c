@@ -4,24 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <sock.h>
 
+#include "harness.h"
+
 #define MOST 200
-
-static double since(struct timespec start)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) / 1e9;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
 
 /* Prints a line for tests/run; the lateness is in milliseconds. */
 static void measure(int fd, double seconds, int times)
@@ -30,10 +18,9 @@ static void measure(int fd, double seconds, int times)
     int failed = sock_settimeout(fd, seconds) != 0;
     for (int i = 0; i < times; i++) {
         char byte;
-        struct timespec start;
-        clock_gettime(CLOCK_MONOTONIC, &start);
+        double start = now();
         failed |= sock_recv(fd, &byte, 1, 0) != -ETIMEDOUT;
-        late[i] = (since(start) - seconds) * 1e3;
+        late[i] = (now() - start - seconds) * 1e3;
     }
     qsort(late, (size_t)times, sizeof *late, ascending);
     double least = late[0], median = late[times / 2], most = late[times - 1];
@@ -46,10 +33,7 @@ static void measure(int fd, double seconds, int times)
 int main(void)
 {
     int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) {
-        perror("socketpair");
-        return 1;
-    }
+    MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
     measure(pair[0], 0.0001, 200);
     measure(pair[0], 0.001, 200);
     measure(pair[0], 0.005, 100);

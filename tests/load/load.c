@@ -7,7 +7,6 @@
  * known; a mode belongs to the socket, and is drawn anew as it goes.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -19,11 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <sock.h>
+
+#include "harness.h"
 
 enum { THREADS = 64, SPARE = 128, CHUNK = 16 << 10, LISTENERS = 8, LATENESSES = 1 << 20 };
 
@@ -51,14 +51,7 @@ static struct listener {
 
 static _Atomic int stop;
 static _Atomic long operations, timeouts, unready, early, moved, latenesses, controls;
-static float late[LATENESSES], control[LATENESSES];
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
+static double late[LATENESSES], control[LATENESSES];
 
 static _Noreturn void fail(const char *what, long code)
 {
@@ -67,18 +60,11 @@ static _Noreturn void fail(const char *what, long code)
     _exit(1);
 }
 
-static int must(int result, const char *what)
-{
-    if (result < 0)
-        fail(what, errno);
-    return result;
-}
-
-static void keep(float *where, _Atomic long *count, double seconds)
+static void keep(double *where, _Atomic long *count, double seconds)
 {
     long i = atomic_fetch_add(count, 1);
     if (i < LATENESSES)
-        where[i] = (float)seconds;
+        where[i] = seconds;
 }
 
 /* A timeout that ran out is never early; by how much it is late is compared with that of a plain ppoll. */
@@ -307,36 +293,10 @@ static void *measure_control(void *argument)
     return argument;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    float left = *(const float *)a, right = *(const float *)b;
-    return (left > right) - (left < right);
-}
-
-static float at_rank(float *values, long count, double rank)
+static double at_rank(double *values, long count, double rank)
 {
     count = count < LATENESSES ? count : LATENESSES;
     return count == 0 ? 0 : values[(long)((double)(count - 1) * rank)];
-}
-
-static long resident(void)
-{
-    long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (!file || fscanf(file, "%*d %ld", &pages) != 1)
-        fail("statm", errno);
-    fclose(file);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
-static int open_descriptors(void)
-{
-    int count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    while (directory && readdir(directory))
-        count++;
-    closedir(directory);
-    return count;
 }
 
 static void make_pair(int i, unsigned *seed)
@@ -345,12 +305,9 @@ static void make_pair(int i, unsigned *seed)
     if (i % 4 != 0) {
         must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");
     } else {
-        struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        struct sockaddr_in addr;
         socklen_t len = sizeof addr;
-        int listener = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-        must(bind(listener, (struct sockaddr *)&addr, len), "bind");
-        must(listen(listener, 1), "listen");
-        must(getsockname(listener, (struct sockaddr *)&addr, &len), "getsockname");
+        int listener = listening(AF_INET, 1, &addr, &len);
         pair[0] = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
         must(sock_connect(pair[0], (struct sockaddr *)&addr, len), "sock_connect");
         pair[1] = must(sock_accept(listener, NULL, NULL), "sock_accept");
@@ -368,38 +325,28 @@ static void make_pair(int i, unsigned *seed)
 static void make_listener(int i)
 {
     struct listener *listener = &listeners[i];
-    listener->addr.ss_family = i % 2 ? AF_UNIX : AF_INET;
-    listener->len = sizeof(sa_family_t);
-    if (i % 2 == 0) {
-        struct sockaddr_in *addr = (struct sockaddr_in *)&listener->addr;
-        addr->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        listener->len = sizeof *addr;
-    }
-    listener->fd = must(socket(listener->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-    must(bind(listener->fd, (struct sockaddr *)&listener->addr, listener->len), "bind");
-    must(listen(listener->fd, 128), "listen");
     listener->len = sizeof listener->addr;
-    must(getsockname(listener->fd, (struct sockaddr *)&listener->addr, &listener->len), "getsockname");
+    listener->fd = listening(i % 2 ? AF_UNIX : AF_INET, 128, &listener->addr, &listener->len);
     must(sock_settimeout(listener->fd, i % 2 ? 0.005 : 0.1), "sock_settimeout");
 }
 
 int main(int argc, char **argv)
 {
     double seconds = argc > 1 ? atof(argv[1]) : 6;
-    int descriptors = argc > 2 ? atoi(argv[2]) : 20000;
+    int most = argc > 2 ? atoi(argv[2]) : 20000;
     struct rlimit limit;
     must(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
-    struct rlimit wanted = {(rlim_t)descriptors + SPARE, (rlim_t)descriptors + SPARE};
+    struct rlimit wanted = {(rlim_t)most + SPARE, (rlim_t)most + SPARE};
     if (wanted.rlim_max < limit.rlim_max)
         wanted.rlim_max = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &wanted) != 0) {
         wanted = (struct rlimit){limit.rlim_max, limit.rlim_max};
         must(setrlimit(RLIMIT_NOFILE, &wanted), "setrlimit");
-        descriptors = (int)limit.rlim_max - SPARE;
+        most = (int)limit.rlim_max - SPARE;
     }
-    if (descriptors < 512)
-        fail("descriptors that may be had", descriptors);
-    streams = descriptors / 2 * 2;
+    if (most < 512)
+        fail("descriptors that may be had", most);
+    streams = most / 2 * 2;
     ends = calloc((size_t)streams, sizeof *ends);
     /* Touched now, they do not count as growth. */
     memset(late, 1, sizeof late);
@@ -410,10 +357,10 @@ int main(int argc, char **argv)
     for (int i = 0; i < LISTENERS; i++)
         make_listener(i);
 
-    int open_before = open_descriptors();
-    pthread_t threads[THREADS], controller;
+    int open_before = descriptors();
+    pthread_t workers[THREADS], controller;
     for (size_t i = 0; i < THREADS; i++)
-        must(-pthread_create(&threads[i], NULL, work, (void *)i), "pthread_create");
+        must(-pthread_create(&workers[i], NULL, work, (void *)i), "pthread_create");
     must(-pthread_create(&controller, NULL, measure_control, NULL), "pthread_create");
     double begun = now();
     usleep((useconds_t)(seconds / 4 * 1e6));
@@ -431,14 +378,14 @@ int main(int argc, char **argv)
                 soon.tv_sec++;
                 soon.tv_nsec -= 1000000000;
             }
-            if (pthread_timedjoin_np(threads[i], NULL, &soon) == 0)
+            if (pthread_timedjoin_np(workers[i], NULL, &soon) == 0)
                 break;
             for (int j = 0; j < LISTENERS; j++)
                 accept_one(&listeners[j], j % 2 ? 0.005 : 0.1);
         }
     }
     for (size_t i = 0; i < LISTENERS; i++)
-        pthread_join(threads[i], NULL);
+        pthread_join(workers[i], NULL);
     pthread_join(controller, NULL);
     double took = now() - begun;
 
@@ -458,12 +405,12 @@ int main(int argc, char **argv)
         accepted += listeners[i].accepted;
         connected += listeners[i].connected;
     }
-    int open_after = open_descriptors();
+    int open_after = descriptors();
 
     long waits = latenesses < LATENESSES ? latenesses : LATENESSES, others = controls < LATENESSES ? controls : LATENESSES;
     qsort(late, (size_t)waits, sizeof *late, ascending);
     qsort(control, (size_t)others, sizeof *control, ascending);
-    double allowed = 1 + 2 * (double)at_rank(control, others, 1);
+    double allowed = 1 + 2 * at_rank(control, others, 1);
     printf("descriptors %d\nthreads %d\nseconds %.1f\n", streams + LISTENERS, THREADS, took);
     printf("operations %ld\nbytes %ld\nconnections %ld\n", (long)operations, (long)moved, accepted);
     printf("timed out %ld\nnot ready %ld\nearly %ld\n", (long)timeouts, (long)unready, (long)early);

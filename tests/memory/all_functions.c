@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,22 +23,6 @@ enum kind { UNIX, TCP, UNIX_MESSAGES, UDP, KINDS };
 
 /* Blocking; long, and waited for in vain never; with a share of the kernel's; polled; non-blocking. */
 const double modes[MODES] = {INFINITY, 30, 0.03, 0.001, 0};
-
-int must(int result, const char *what)
-{
-    if (result < 0) {
-        dprintf(2, "%s: %s\n", what, strerrorname_np(errno));
-        _exit(1);
-    }
-    return result;
-}
-
-double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 /* The judge of every call: DONE is any success, another value the very one. */
 
@@ -84,11 +67,6 @@ static void check(struct room *room, int holds, const char *what)
     }
 }
 
-static char pattern(size_t i)
-{
-    return (char)(i * 7 + 3);
-}
-
 int is_rebuilt(double told, double mode)
 {
     return told == mode || (mode > 0 && told >= mode && told <= mode * 1.05 + 0.02);
@@ -107,7 +85,7 @@ static void check_timeout(struct room *room, double mode, const char *what)
 static void check_received(struct room *room, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (room->into[i] != pattern(i))
+        if ((unsigned char)room->into[i] != pattern(i))
             check(room, 0, "the bytes received are not those sent");
     memset(room->into, 0, len);
 }
@@ -132,7 +110,7 @@ static void carry_out(const struct order *order, int fd)
     switch (order->action) {
     case WRITE:
         for (size_t i = 0; i < order->len; i++)
-            bytes[i] = pattern(i);
+            bytes[i] = (char)pattern(i);
         for (size_t at = 0; at < order->len; at += order->len / 2) {
             send(fd, bytes + at, order->len / 2, MSG_NOSIGNAL); /* One that only waited may be gone. */
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -211,10 +189,14 @@ static int is_stream(enum kind kind)
     return kind == UNIX || kind == TCP;
 }
 
+static int family(enum kind kind)
+{
+    return kind == UNIX || kind == UNIX_MESSAGES ? AF_UNIX : AF_INET;
+}
+
 static int make(enum kind kind)
 {
-    int domain = kind == UNIX || kind == UNIX_MESSAGES ? AF_UNIX : AF_INET;
-    return must(socket(domain, (is_stream(kind) ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0), "socket");
+    return must(socket(family(kind), (is_stream(kind) ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0), "socket");
 }
 
 static void own_address(struct room *room, int fd)
@@ -224,29 +206,16 @@ static void own_address(struct room *room, int fd)
 }
 
 /* A socket bound to an address of the kernel's choice, which it leaves in the room. */
-static int bound(struct room *room, enum kind kind)
+static int bound_in(struct room *room, enum kind kind)
 {
-    int fd = make(kind);
-    memset(room->addr, 0, sizeof *room->addr);
-    if (kind == UNIX || kind == UNIX_MESSAGES) {
-        room->addr->ss_family = AF_UNIX;
-        *room->addrlen = sizeof(sa_family_t);
-    } else {
-        struct sockaddr_in *addr = (struct sockaddr_in *)room->addr;
-        addr->sin_family = AF_INET;
-        addr->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        *room->addrlen = sizeof *addr;
-    }
-    must(bind(fd, (struct sockaddr *)room->addr, *room->addrlen), "bind");
-    own_address(room, fd);
-    return fd;
+    *room->addrlen = sizeof *room->addr;
+    return bound(family(kind), is_stream(kind) ? SOCK_STREAM : SOCK_DGRAM, room->addr, room->addrlen);
 }
 
-static int listening(struct room *room, enum kind kind, int backlog)
+static int listening_in(struct room *room, enum kind kind, int backlog)
 {
-    int fd = bound(room, kind);
-    must(listen(fd, backlog), "listen");
-    return fd;
+    *room->addrlen = sizeof *room->addr;
+    return listening(family(kind), backlog, room->addr, room->addrlen);
 }
 
 static int plain_connect(struct room *room, int fd)
@@ -273,7 +242,7 @@ static void connected(struct room *room, enum kind kind, int ends[2])
         int type = kind == UNIX ? SOCK_STREAM : SOCK_DGRAM;
         must(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), "socketpair");
     } else if (kind == TCP) {
-        int listener = listening(room, TCP, 1), small = 16 << 10;
+        int listener = listening_in(room, TCP, 1), small = 16 << 10;
         must(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), "SO_RCVBUF");
         ends[0] = make(TCP);
         must(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), "SO_SNDBUF");
@@ -284,8 +253,8 @@ static void connected(struct room *room, enum kind kind, int ends[2])
         must(ends[1], "accept");
         close(listener);
     } else {
-        ends[0] = bound(room, UDP);
-        ends[1] = bound(room, UDP);
+        ends[0] = bound_in(room, UDP);
+        ends[1] = bound_in(room, UDP);
         must(plain_connect(room, ends[0]), "connect");
         own_address(room, ends[0]);
         must(plain_connect(room, ends[1]), "connect");
@@ -559,7 +528,7 @@ static void try_send(struct room *room)
 static void try_sendto(struct room *room)
 {
     sending(room, by_sendto);
-    int receiver = bound(room, UDP), sender = make(UDP);
+    int receiver = bound_in(room, UDP), sender = make(UDP);
     set_mode(room, sender);
     const struct sockaddr *addr = (const struct sockaddr *)room->addr;
     EXPECT(sock_sendto(sender, room->bytes, SMALL, 0, addr, *room->addrlen), SMALL);
@@ -601,7 +570,7 @@ static void try_accept(struct room *room)
 {
     struct sockaddr *addr = (struct sockaddr *)room->addr;
     for (enum kind kind = UNIX; kind <= TCP; kind++) {
-        int listener = listening(room, kind, 8);
+        int listener = listening_in(room, kind, 8);
         set_mode(room, listener);
         struct order order = {.action = CONNECT, .addr = *room->addr, .addrlen = *room->addrlen};
         int client = make(kind);
@@ -638,7 +607,7 @@ static void try_connect(struct room *room)
 {
     struct sockaddr *addr = (struct sockaddr *)room->addr;
     for (enum kind kind = 0; kind < KINDS; kind++) {
-        int listener = is_stream(kind) ? listening(room, kind, 8) : bound(room, kind), client = make(kind);
+        int listener = is_stream(kind) ? listening_in(room, kind, 8) : bound_in(room, kind), client = make(kind);
         set_mode(room, client);
         if (kind == TCP && room->seconds == 0) {
             EXPECT(sock_connect(client, addr, *room->addrlen), -EINPROGRESS);
@@ -650,7 +619,7 @@ static void try_connect(struct room *room)
         close_both((int[]){listener, client});
         if (kind == UNIX) {
             client = make(UNIX);
-            int deaf = bound(room, UNIX); /* It does not listen. */
+            int deaf = bound_in(room, UNIX); /* It does not listen. */
             EXPECT(sock_connect(client, addr, *room->addrlen), -ECONNREFUSED);
             EXPECT(sock_connect(client, NULL, 1), -EFAULT);
             close_both((int[]){client, deaf});
@@ -658,7 +627,7 @@ static void try_connect(struct room *room)
     }
 
     /* The queue of a Unix listener holds one more than its backlog. */
-    int listener = listening(room, UNIX, 0), first = make(UNIX), second = make(UNIX);
+    int listener = listening_in(room, UNIX, 0), first = make(UNIX), second = make(UNIX);
     must(plain_connect(room, first), "connect");
     set_mode(room, second);
     if (waits_long(room)) {
@@ -930,7 +899,7 @@ void make_room(struct room *room)
         .told = allocated(sizeof *room->told),
     };
     for (size_t i = 0; i < LARGE; i++)
-        room->bytes[i] = pattern(i);
+        room->bytes[i] = (char)pattern(i);
 }
 
 void free_room(struct room *room)

@@ -4,11 +4,13 @@
  * But for those that look up names, an exercise allocates nothing, takes no lock and needs little stack, so that it
  * may be run from a signal handler, after fork and on a small stack, as the library itself may.
  */
-#ifndef EVERY_H
-#define EVERY_H
+#ifndef ALL_FUNCTIONS_H
+#define ALL_FUNCTIONS_H
 
 #include <stddef.h>
 #include <sys/socket.h>
+
+#include "harness.h"
 
 /* What the calls are made with. Each piece has memory of its own size, so that a step beyond is seen. */
 struct room {
@@ -55,11 +57,7 @@ void exercise(struct room *room, const struct function *function, double seconds
 /* All functions of a list in one mode. */
 void exercise_all(struct room *room, const struct function *function, double seconds, int interrupt);
 
-/* Ends the process if a system call of the test's own has failed. */
-int must(int result, const char *what);
 /* Whether it is the timeout, or what it is rebuilt as without the table: never shorter, and longer by little. */
 int is_rebuilt(double told, double mode);
-/* The time in seconds. */
-double now(void);
 
 #endif

@@ -128,7 +128,7 @@ static void hold_malloc(double seconds)
     printf("%ld calls, after %ld interruptions in malloc\n", (long)handled, (long)handled_in_malloc);
 }
 
-static void storm(struct room *room)
+static void interrupt_at_ticks(struct room *room)
 {
     start_timer();
     for (int i = 0; i < MODES; i++)
@@ -292,7 +292,7 @@ int main(int argc, char **argv)
     if (strcmp(what, "malloc") == 0)
         hold_malloc(seconds);
     else if (strcmp(what, "storm") == 0)
-        storm(&room);
+        interrupt_at_ticks(&room);
     else if (strcmp(what, "step") == 0)
         step(&room);
     else

@@ -8,19 +8,18 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sock.h>
 
-#define MUST(condition) ((condition) ? (void)0 : give_up(#condition, __LINE__))
+#include "harness.h"
+
 #define DESCRIPTORS 16
 #define ADDRESSES 40
 #define BUDGET 0.5
@@ -29,12 +28,6 @@
 static struct sockaddr_in silent, answering;
 static int answers; /* which of the addresses does, if any */
 static atomic_int lists;
-
-static void give_up(const char *what, int line)
-{
-    fprintf(stderr, "few_descriptors.c:%d: %s: %s\n", line, what, strerror(errno));
-    exit(1);
-}
 
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
@@ -60,34 +53,7 @@ void freeaddrinfo(struct addrinfo *list)
     free(list);
 }
 
-static int listener(struct sockaddr_in *address, int backlog)
-{
-    socklen_t length = sizeof *address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    MUST(bind(fd, (struct sockaddr *)address, length) == 0 && listen(fd, backlog) == 0);
-    MUST(getsockname(fd, (struct sockaddr *)address, &length) == 0);
-    return fd;
-}
-
-/* Connects until the listener's queue takes no more. */
-static void fill_queue(const struct sockaddr_in *address)
-{
-    struct pollfd client = {.events = POLLOUT};
-    do {
-        client.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        MUST(connect(client.fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EINPROGRESS);
-    } while (poll(&client, 1, 100) == 1);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int descriptors(void)
+static int open_of_few(void)
 {
     int count = 0;
     for (int fd = 0; fd < DESCRIPTORS; fd++)
@@ -98,9 +64,9 @@ static int descriptors(void)
 /* The thread of the lookup may be the last to let go of what it shares with the call. */
 static void nothing_is_left_but(int expected)
 {
-    for (double end = now() + PATIENCE; (descriptors() != expected || lists != 0) && now() < end;)
+    for (double end = now() + PATIENCE; (open_of_few() != expected || lists != 0) && now() < end;)
         usleep(1000);
-    MUST(descriptors() == expected);
+    MUST(open_of_few() == expected);
     MUST(lists == 0);
 }
 
@@ -119,10 +85,12 @@ int main(void)
     MUST(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     limit.rlim_cur = DESCRIPTORS;
     MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    int silent_listener = listener(&silent, 0);
-    listener(&answering, 8);
-    fill_queue(&silent);
-    int before = descriptors();
+    int queued[4];
+    socklen_t length = sizeof silent;
+    int silent_listener = listening(AF_INET, 0, &silent, &length);
+    listening(AF_INET, 8, &answering, &length);
+    fill_queue(&silent, length, queued, 4);
+    int before = open_of_few();
     MUST(before <= DESCRIPTORS - 6);
 
     answers = -1;

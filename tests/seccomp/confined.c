@@ -1,12 +1,12 @@
 #define _GNU_SOURCE
 #include "confined.h"
+#include "harness.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -160,15 +160,8 @@ void begin(ssize_t (*next)(void))
 
 bool sleeps(void)
 {
-    char path[64], text[256], *state;
     while (turn == CALLING) {
-        snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
-        FILE *file = fopen(path, "r");
-        if (!file || !fgets(text, sizeof text, file))
-            abort();
-        fclose(file);
-        state = strrchr(text, ')');
-        if (state && state[2] == 'S' && turn == CALLING)
+        if (is_asleep(thread) && turn == CALLING)
             return true;
         usleep(200);
     }

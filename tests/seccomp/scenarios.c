@@ -24,16 +24,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sock.h>
 
 #include "confined.h"
+#include "harness.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define MUST(condition) ((condition) ? (void)0 : fail(__LINE__, #condition))
 
 enum { SMALL = 64, LARGE = 256 << 10, BUFFERS = 16 << 10 };
 
@@ -59,7 +57,7 @@ static struct scenario {
     double mode;
     int interrupt;
     size_t length;
-} now;
+} scene;
 
 static int fd, peer;               /* the socket of the call, and what makes it ready */
 static struct sockaddr_storage to; /* where a datagram or a connection goes */
@@ -76,11 +74,10 @@ static int is_ours(void)
     return next++ % parts == part;
 }
 
-static void fail(int line, const char *what)
+static void explain_scene(void)
 {
-    printf("not as it should be: sock_%s, %s, %s, %g s, %s, %zu bytes: scenarios.c:%d: %s (%s)\n", names[now.call], kinds[now.kind],
-           whens[now.when], now.mode, now.interrupt ? "interruptible" : "uninterruptible", now.length, line, what, strerror(errno));
-    exit(1);
+    dprintf(STDERR_FILENO, "in sock_%s, %s, %s, %g s, %s, %zu bytes\n", names[scene.call], kinds[scene.kind], whens[scene.when],
+            scene.mode, scene.interrupt ? "interruptible" : "uninterruptible", scene.length);
 }
 
 /* The call, made by the confined thread. */
@@ -88,11 +85,11 @@ static ssize_t call(void)
 {
     static struct sockaddr_storage from;
     socklen_t from_length = sizeof from;
-    struct iovec part = {data, now.length};
+    struct iovec part = {data, scene.length};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     const struct sockaddr *name = to_length > 0 ? (struct sockaddr *)&to : NULL;
 
-    switch (now.call) {
+    switch (scene.call) {
     case SETBLOCKING:
         return sock_setblocking(fd, seconds != 0);
     case GETBLOCKING:
@@ -102,27 +99,27 @@ static ssize_t call(void)
     case GETTIMEOUT:
         return sock_gettimeout(fd, &got);
     case SETINTERRUPT:
-        return sock_setinterrupt(fd, now.interrupt);
+        return sock_setinterrupt(fd, scene.interrupt);
     case GETINTERRUPT:
         return sock_getinterrupt(fd);
     case SEND:
-        return sock_send(fd, data, now.length, flags);
+        return sock_send(fd, data, scene.length, flags);
     case SENDTO:
-        return sock_sendto(fd, data, now.length, flags, name, to_length);
+        return sock_sendto(fd, data, scene.length, flags, name, to_length);
     case SENDMSG:
         message.msg_name = (void *)name;
         message.msg_namelen = to_length;
         return sock_sendmsg(fd, &message, flags);
     case SENDALL:
-        return sock_sendall(fd, data, now.length, flags, &count);
+        return sock_sendall(fd, data, scene.length, flags, &count);
     case RECV:
-        return sock_recv(fd, data, now.length, flags);
+        return sock_recv(fd, data, scene.length, flags);
     case RECVFROM:
-        return sock_recvfrom(fd, data, now.length, flags, (struct sockaddr *)&from, &from_length);
+        return sock_recvfrom(fd, data, scene.length, flags, (struct sockaddr *)&from, &from_length);
     case RECVMSG:
         return sock_recvmsg(fd, &message, flags);
     case RECVALL:
-        return sock_recvall(fd, data, now.length, flags, &count);
+        return sock_recvall(fd, data, scene.length, flags, &count);
     case CONNECT:
         return sock_connect(fd, (struct sockaddr *)&to, to_length);
     case ACCEPT:
@@ -144,67 +141,49 @@ static ssize_t call(void)
 
 static int sends(void)
 {
-    return now.call >= SEND && now.call <= SENDALL;
+    return scene.call >= SEND && scene.call <= SENDALL;
 }
 
 static int receives(void)
 {
-    return now.call >= RECV && now.call <= RECVALL;
+    return scene.call >= RECV && scene.call <= RECVALL;
 }
 
 static int family(void)
 {
-    return now.kind == TCP ? AF_INET : AF_UNIX;
+    return scene.kind == TCP ? AF_INET : AF_UNIX;
 }
 
 /* Nothing makes the socket ready. */
 static int stays_unready(void)
 {
-    return now.when == NEVER || (now.when == SIGNALLED && now.interrupt);
+    return scene.when == NEVER || (scene.when == SIGNALLED && scene.interrupt);
 }
 
-static double seconds_now(void)
+static int with_small_buffers(int made)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static int open_socket(int type)
-{
-    int size = BUFFERS, made = socket(family(), type | SOCK_CLOEXEC, 0);
-    MUST(made >= 0);
+    int size = BUFFERS;
     MUST(setsockopt(made, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
     MUST(setsockopt(made, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0);
     return made;
 }
 
-/* A socket with an address that the kernel chose. */
-static int bound(int type)
+static int open_socket(int type)
 {
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_un unnamed = {.sun_family = AF_UNIX};
-    int made = open_socket(type);
-    if (family() == AF_INET)
-        MUST(bind(made, (struct sockaddr *)&any, sizeof any) == 0);
-    else
-        MUST(bind(made, (struct sockaddr *)&unnamed, sizeof unnamed.sun_family) == 0);
+    return with_small_buffers(must(socket(family(), type | SOCK_CLOEXEC, 0), "socket"));
+}
+
+static int bound_socket(int type)
+{
     to_length = sizeof to;
-    MUST(getsockname(made, (struct sockaddr *)&to, &to_length) == 0);
-    return made;
+    return with_small_buffers(bound(family(), type, &to, &to_length));
 }
 
 static int listener(int backlog)
 {
-    int made = bound(SOCK_STREAM);
+    int made = bound_socket(SOCK_STREAM);
     MUST(listen(made, backlog) == 0);
     return made;
-}
-
-static int poll_one(int one, short wanted, int milliseconds)
-{
-    struct pollfd entry = {one, wanted, 0};
-    return poll(&entry, 1, milliseconds) == 1 ? entry.revents : 0;
 }
 
 /* Connects to the listener; not, if its queue is full. */
@@ -232,24 +211,13 @@ static size_t drain(int milliseconds)
     return bytes;
 }
 
-/* Sends until there is no room and none appears: TCP takes a moment to move what was sent. */
-static size_t fill(void)
+/* Takes all room on the way to the peer; gives how many bytes that took. */
+static size_t fill_way(void)
 {
-    size_t bytes = 0;
-    int named = now.kind == DATAGRAM && now.call != SEND && now.call != SENDALL;
-    for (int tries = 0; tries < 30;) {
-        ssize_t sent = sendto(fd, junk, now.kind == DATAGRAM ? SMALL : 4096, MSG_DONTWAIT, named ? (struct sockaddr *)&to : NULL,
-                              named ? to_length : 0);
-        if (sent >= 0) {
-            bytes += (size_t)sent;
-            tries = 0;
-        } else {
-            MUST(errno == EAGAIN);
-            tries += now.kind == TCP ? 1 : 30;
-            usleep(now.kind == TCP ? 2000 : 0);
-        }
-    }
-    return bytes;
+    if (scene.kind != DATAGRAM)
+        return fill_socket(fd, 4096, NULL, 0);
+    int named = scene.call != SEND && scene.call != SENDALL;
+    return fill_socket(fd, SMALL, named ? &to : NULL, named ? to_length : 0);
 }
 
 static void feed(size_t bytes)
@@ -262,12 +230,12 @@ static int queue[64], queued;
 
 static void make_ready(void)
 {
-    if (receives() || (now.call == WAIT && events == POLLIN)) {
-        feed(now.call == RECVALL ? now.length : SMALL);
-    } else if (now.call == ACCEPT) {
+    if (receives() || (scene.call == WAIT && events == POLLIN)) {
+        feed(scene.call == RECVALL ? scene.length : SMALL);
+    } else if (scene.call == ACCEPT) {
         peer = connected();
         MUST(peer >= 0);
-    } else if (now.call == CONNECT) {
+    } else if (scene.call == CONNECT) {
         while (queued > 0)
             close(queue[--queued]);
         for (int made; (made = accept(peer, NULL, NULL)) >= 0;)
@@ -278,19 +246,19 @@ static void make_ready(void)
 static void set_up(void)
 {
     count = 0;
-    if (now.call == ACCEPT) {
+    if (scene.call == ACCEPT) {
         fd = listener(4);
         peer = -1;
-    } else if (now.call == CONNECT) {
-        peer = listener(now.when == READY ? 4 : 0);
+    } else if (scene.call == CONNECT) {
+        peer = listener(scene.when == READY ? 4 : 0);
         MUST(fcntl(peer, F_SETFL, O_NONBLOCK) == 0);
-        if (now.when != READY)
+        if (scene.when != READY)
             while (queued < 64 && (queue[queued] = connected()) >= 0)
                 queued++;
         fd = open_socket(SOCK_STREAM);
-    } else if (now.kind == DATAGRAM) {
-        int receiver = bound(SOCK_DGRAM), sender = open_socket(SOCK_DGRAM);
-        if (!sends() || now.call == SEND || now.call == SENDALL) {
+    } else if (scene.kind == DATAGRAM) {
+        int receiver = bound_socket(SOCK_DGRAM), sender = open_socket(SOCK_DGRAM);
+        if (!sends() || scene.call == SEND || scene.call == SENDALL) {
             MUST(connect(sender, (struct sockaddr *)&to, to_length) == 0);
         }
         fd = sends() ? sender : receiver;
@@ -311,52 +279,52 @@ static ssize_t judged(double start, double busy, ssize_t expected)
 {
     ssize_t result;
     MUST(ended(LONG * 3, &result));
-    double took = seconds_now() - start, spent = used() - busy;
-    called[now.call]++;
+    double took = now() - start, spent = used() - busy;
+    called[scene.call]++;
     scenarios++;
     MUST(spent <= took / 2 + 0.02);
-    int patient = expected == -ETIMEDOUT || now.when == LATE || now.when == SIGNALLED;
-    MUST(took <= (expected == -ETIMEDOUT ? now.mode : 0) + (patient ? 2 : 1.5));
+    int patient = expected == -ETIMEDOUT || scene.when == LATE || scene.when == SIGNALLED;
+    MUST(took <= (expected == -ETIMEDOUT ? scene.mode : 0) + (patient ? 2 : 1.5));
     if (refused >= 0 && result == -refusal && result != expected) {
-        met[now.call]++;
+        met[scene.call]++;
         return result;
     }
     if (result == -ETIMEDOUT)
-        MUST(took >= now.mode);
+        MUST(took >= scene.mode);
     if (expected >= 0 ? result < 0 : result != expected) {
-        printf("%zd where %zd was expected\n", result, expected);
-        fail(__LINE__, "the code");
+        dprintf(STDERR_FILENO, "%zd where %zd was expected\n", result, expected);
+        give_up(__FILE__, __LINE__, "the code");
     }
     return result;
 }
 
 static ssize_t expected(void)
 {
-    if (now.when == SIGNALLED && now.interrupt)
+    if (scene.when == SIGNALLED && scene.interrupt)
         return -EINTR;
-    if (now.when < PARTLY || (now.when == PARTLY && now.call != RECVALL && now.call != SENDALL))
+    if (scene.when < PARTLY || (scene.when == PARTLY && scene.call != RECVALL && scene.call != SENDALL))
         return 0;
-    if (now.mode != 0)
+    if (scene.mode != 0)
         return -ETIMEDOUT;
-    return now.call == CONNECT && now.kind == TCP ? -EINPROGRESS : -EAGAIN;
+    return scene.call == CONNECT && scene.kind == TCP ? -EINPROGRESS : -EAGAIN;
 }
 
 /* Everything that was sent before or by the call has arrived, once, and nothing else. */
 static void account_for_sent(size_t before, size_t drained, ssize_t result)
 {
-    size_t sent = now.call == SENDALL ? count : result > 0 ? (size_t)result : 0;
-    MUST(now.call != SENDALL || result != 0 || count == now.length);
+    size_t sent = scene.call == SENDALL ? count : result > 0 ? (size_t)result : 0;
+    MUST(scene.call != SENDALL || result != 0 || count == scene.length);
     close(fd);
     fd = -1;
-    MUST(drained + drain(now.kind == TCP ? 1000 : 0) == before + sent);
+    MUST(drained + drain(scene.kind == TCP ? 1000 : 0) == before + sent);
 }
 
 /* Everything that was fed and not received is still there. */
 static void account_for_received(ssize_t result)
 {
-    size_t fed = stays_unready() ? 0 : now.call == RECVALL && now.when != PARTLY ? now.length : SMALL;
-    size_t received = now.call == RECVALL ? count : result > 0 ? (size_t)result : 0;
-    MUST(now.call != RECVALL || result != 0 || count == now.length);
+    size_t fed = stays_unready() ? 0 : scene.call == RECVALL && scene.when != PARTLY ? scene.length : SMALL;
+    size_t received = scene.call == RECVALL ? count : result > 0 ? (size_t)result : 0;
+    MUST(scene.call != RECVALL || result != 0 || count == scene.length);
     while (received < fed) {
         ssize_t more = recv(fd, junk, sizeof junk, MSG_DONTWAIT);
         MUST(more > 0);
@@ -367,13 +335,13 @@ static void account_for_received(ssize_t result)
 
 static void account_for_connection(ssize_t result)
 {
-    if (now.call == ACCEPT && !stays_unready()) {
+    if (scene.call == ACCEPT && !stays_unready()) {
         MUST(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
         int accepted = result >= 0 ? (int)result : accept(fd, NULL, NULL);
         MUST(accepted >= 0 && send(peer, "!", 1, MSG_DONTWAIT) == 1 && poll_one(accepted, POLLIN, 1000) == POLLIN);
         MUST(accept(fd, NULL, NULL) == -1 && errno == EAGAIN);
         close(accepted);
-    } else if (now.call == CONNECT && result == 0) {
+    } else if (scene.call == CONNECT && result == 0) {
         int accepted = accept(peer, NULL, NULL);
         while (accepted >= 0 && send(accepted, "!", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 && !poll_one(fd, POLLIN, 0)) {
             close(accepted);
@@ -397,33 +365,33 @@ static void play(struct scenario scenario)
     ssize_t result;
     if (!is_ours())
         return;
-    now = scenario;
+    scene = scenario;
     set_up();
-    MUST(sock_setinterrupt(fd, now.interrupt) == 0 && sock_settimeout(fd, now.call == WAIT ? INFINITY : now.mode) == 0);
-    seconds = now.mode;
-    if ((sends() || (now.call == WAIT && events == POLLOUT)) && now.when != READY && now.when != PARTLY)
-        before = fill();
-    if (receives() && now.when == PARTLY)
+    MUST(sock_setinterrupt(fd, scene.interrupt) == 0 && sock_settimeout(fd, scene.call == WAIT ? INFINITY : scene.mode) == 0);
+    seconds = scene.mode;
+    if ((sends() || (scene.call == WAIT && events == POLLOUT)) && scene.when != READY && scene.when != PARTLY)
+        before = fill_way();
+    if (receives() && scene.when == PARTLY)
         feed(SMALL);
-    if (now.when == READY) {
+    if (scene.when == READY) {
         make_ready();
-        if (receives() || now.call == ACCEPT)
+        if (receives() || scene.call == ACCEPT)
             MUST(poll_one(fd, POLLIN, 1000) == POLLIN);
-        if (now.call == CONNECT && now.kind == TCP && now.mode < LONG) {
+        if (scene.call == CONNECT && scene.kind == TCP && scene.mode < LONG) {
             /* A connection that is not waited for is never made at once; the second call finds it made. */
             MUST(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
             connect(fd, (struct sockaddr *)&to, to_length);
-            MUST(poll_one(fd, POLLOUT, 1000) == POLLOUT && sock_settimeout(fd, now.mode) == 0);
+            MUST(poll_one(fd, POLLOUT, 1000) == POLLOUT && sock_settimeout(fd, scene.mode) == 0);
         }
     }
-    double start = seconds_now();
+    double start = now();
     begin(call);
-    if (now.when == SIGNALLED && sleeps()) {
+    if (scene.when == SIGNALLED && sleeps()) {
         usleep(2000);
         pthread_kill(confined, SIGUSR1);
         usleep(2000);
     }
-    if (!stays_unready() && (now.when == LATE || now.when == SIGNALLED)) {
+    if (!stays_unready() && (scene.when == LATE || scene.when == SIGNALLED)) {
         if (sleeps())
             usleep(1000);
         make_ready();
@@ -491,12 +459,12 @@ static void play_mode(enum call which, double from, int interruptible, double ne
     double before = 0, after = 0;
     if (!is_ours())
         return;
-    now = (struct scenario){which, UNIX, READY, from, interrupt, 0};
+    scene = (struct scenario){which, UNIX, READY, from, interrupt, 0};
     set_up();
     seconds = next;
     MUST(sock_setinterrupt(fd, interruptible) == 0 && sock_settimeout(fd, from) == 0 && sock_gettimeout(fd, &before) == 0);
     MUST(before == from);
-    double busy = used(), start = seconds_now(), slack = 1.26 * SLOWEST_TICK;
+    double busy = used(), start = now(), slack = 1.26 * SLOWEST_TICK;
     begin(call);
     ssize_t result = judged(start, busy, 0);
     MUST(sock_gettimeout(fd, &after) == 0);
@@ -539,9 +507,9 @@ static void play_modes_set_and_told(void)
 /* A call that fails, or ends, at once whatever the mode. */
 static void play_end(enum call which, int on, size_t length, ssize_t code)
 {
-    now = (struct scenario){which, UNIX, READY, INFINITY, 0, length};
+    scene = (struct scenario){which, UNIX, READY, INFINITY, 0, length};
     fd = on;
-    double busy = used(), start = seconds_now();
+    double busy = used(), start = now();
     begin(call);
     judged(start, busy, code);
 }
@@ -594,14 +562,14 @@ static void play_misuse(void)
 /* Nobody listens, no descriptor is left, and an error queue that makes poll call a socket ready which is not. */
 static void play_failures(void)
 {
-    now.kind = TCP;
-    int gone = bound(SOCK_STREAM), on = 1;
+    scene.kind = TCP;
+    int gone = bound_socket(SOCK_STREAM), on = 1;
     int sender = open_socket(SOCK_STREAM);
     close(gone);
     play_end(CONNECT, sender, 0, -ECONNREFUSED);
     close(sender);
 
-    now = (struct scenario){.kind = UNIX};
+    scene = (struct scenario){.kind = UNIX};
     int listening = listener(1);
     peer = connected();
     struct rlimit limit, none = {0, 0};
@@ -614,17 +582,17 @@ static void play_failures(void)
     close(peer);
     close(listening);
 
-    now.kind = TCP;
-    gone = bound(SOCK_DGRAM);
+    scene.kind = TCP;
+    gone = bound_socket(SOCK_DGRAM);
     sender = open_socket(SOCK_DGRAM);
     close(gone);
     MUST(setsockopt(sender, IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0);
     MUST(connect(sender, (struct sockaddr *)&to, to_length) == 0 && send(sender, "", 0, 0) == 0);
     MUST(poll_one(sender, POLLIN, 1000) & POLLERR);
     MUST(recv(sender, junk, 1, MSG_DONTWAIT) == -1 && errno == ECONNREFUSED && sock_settimeout(sender, SHARED) == 0);
-    now = (struct scenario){RECV, UNIX, NEVER, SHARED, 0, SMALL};
+    scene = (struct scenario){RECV, UNIX, NEVER, SHARED, 0, SMALL};
     fd = sender;
-    double busy = used(), start = seconds_now();
+    double busy = used(), start = now();
     begin(call);
     judged(start, busy, -ETIMEDOUT);
     close(sender);
@@ -643,6 +611,7 @@ int main(int argc, char **argv)
         refused = atoi(argv[4]);
         refusal = atoi(argv[5]);
     }
+    explain = explain_scene;
     sigaction(SIGUSR1, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     confine();

@@ -11,6 +11,10 @@ CC = os.environ.get("CC", "cc")
 CARGO = os.environ.get("CARGO", "cargo")
 CARGOFLAGS = os.environ.get("CARGOFLAGS", "").split()
 
+# What programs in C share, and where it and sock.h are found.
+HARNESS = os.path.join(SOURCE, "tests/support/harness.c")
+INCLUDES = ["-I", os.path.join(SOURCE, "include"), "-I", os.path.join(SOURCE, "tests/support")]
+
 # What a campaign is asked for: 0 is its short form, 1 its long one, and more the seconds to go on for.
 LONG = int(os.environ.get("LIBSOCK_LONG") or 0)
 
@@ -66,8 +70,8 @@ def seconds(short, long):
 
 def compile_c(program, *sources):
     """A program in C, with the shared library that was built."""
-    run(CC, "-std=c11", "-O2", "-pedantic", "-Wall", "-Wextra", "-Werror", "-I", os.path.join(SOURCE, "include"), "-o", program,
-        *sources, "-pthread", "-L", BUILD, "-lsock", "-Wl,-rpath," + BUILD)
+    run(CC, "-std=c11", "-O2", "-pedantic", "-Wall", "-Wextra", "-Werror", *INCLUDES, "-o", program, *sources, HARNESS, "-pthread",
+        "-L", BUILD, "-lsock", "-Wl,-rpath," + BUILD)
     return program
 
 
