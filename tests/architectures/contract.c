@@ -236,6 +236,11 @@ static void names(void)
     CHECK(listener >= 0 && errno == 12345);
     CHECK(getsockname(listener, (struct sockaddr *)&address, &length) == 0 && address.sin_family == AF_INET);
     snprintf(port, sizeof port, "%hu", ntohs(address.sin_port));
+    client = sock_dial_until("127.0.0.1", port, now() + 7.5, -1);
+    CHECK(client >= 0 && errno == 12345 && timeout(client) == INFINITY);
+    accepted = sock_accept(listener, NULL, NULL);
+    close(accepted);
+    close(client);
     client = sock_dial("127.0.0.1", port, 7.5);
     CHECK(client >= 0 && errno == 12345);
     CHECK(timeout(client) >= 7.5 && timeout(client) < 7.53);
@@ -248,11 +253,31 @@ static void names(void)
     close(client);
     close(listener);
     CHECK(FAILS(ECONNREFUSED, sock_dial("127.0.0.1", port, 5)));
+    CHECK(FAILS(ECONNREFUSED, sock_dial_until("127.0.0.1", port, INFINITY, -1)));
+    CHECK(FAILS(ETIMEDOUT, sock_dial_until("127.0.0.1", port, now(), -1)));
     CHECK(FAILS(LIBSOCK_EAI_SERVICE, sock_dial("127.0.0.1", "65536", 5)));
     CHECK(FAILS(LIBSOCK_EAI_SERVICE, sock_listen(NULL, "no such service", 4)));
     CHECK(FAILS(LIBSOCK_EAI_NONAME, sock_dial("1::2::3", port, 5)));
     CHECK(FAILS(EINVAL, sock_dial(NULL, port, 5)));
     CHECK(FAILS(EINVAL, sock_dial("127.0.0.1", port, NAN)));
+}
+
+/* Numbers as text and back, in the byte order of the network. */
+static void addresses(void)
+{
+    struct sockaddr_storage storage;
+    struct sockaddr_in *address = (struct sockaddr_in *)&storage;
+    socklen_t length = 0;
+    char host[64];
+    CHECK(GIVES(0, sock_address("127.0.0.1", "258", &storage, &length)));
+    CHECK(length == sizeof *address && address->sin_family == AF_INET);
+    CHECK(address->sin_port == htons(258) && address->sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+    CHECK(GIVES(258, sock_name((struct sockaddr *)&storage, length, host, sizeof host)) && strcmp(host, "127.0.0.1") == 0);
+    CHECK(GIVES(0, sock_address("2001:db8::1", "65535", &storage, &length)));
+    CHECK(length == sizeof(struct sockaddr_in6) && storage.ss_family == AF_INET6);
+    CHECK(GIVES(65535, sock_name((struct sockaddr *)&storage, length, host, sizeof host)) && strcmp(host, "2001:db8::1") == 0);
+    CHECK(FAILS(EINVAL, sock_address("localhost", "1", &storage, &length)));
+    CHECK(FAILS(ENOSPC, sock_name((struct sockaddr *)&storage, length, host, 3)));
 }
 
 static void datagrams(void)
@@ -452,6 +477,7 @@ int main(void)
     expiry();
     connections();
     names();
+    addresses();
     datagrams();
     messages();
     totals();

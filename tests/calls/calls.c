@@ -225,6 +225,13 @@ static void call_in_modes(void)
             fd = socket_for("getinterrupt", *in, interrupt);
             end(fd, sock_getinterrupt(fd) == interrupt);
         }
+    struct sockaddr_storage address;
+    socklen_t address_length = sizeof address;
+    char host[64];
+    mark("address");
+    MUST(sock_address("127.0.0.1", "80", &address, &address_length) == 0);
+    mark("name");
+    MUST(sock_name((struct sockaddr *)&address, address_length, host, sizeof host) == 80);
     mark("strerror");
     MUST(sock_strerror(-EAGAIN)[0] != '\0');
     mark("version");

@@ -7,7 +7,6 @@
  * prints "cancelled" or "returned", and "; left behind: ..." unless descriptors and the mode are as before.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
 #include <sock.h>
+
+#include "harness.h"
 
 static int stream[2], full[2], datagram[2], listener, unconnected;
 static int pending, returned;
@@ -67,53 +69,22 @@ static const struct {
     {"sock_strerror", on_strerror}, {"sock_version", on_version}, {"sock_wait", on_wait},
 };
 
-static void check(int holds, const char *what)
-{
-    if (!holds) {
-        perror(what);
-        exit(2);
-    }
-}
-
-static int descriptors(void)
-{
-    int entries = 0;
-    DIR *directory = opendir("/proc/self/fd");
-
-    check(directory != NULL, "/proc/self/fd");
-    while (readdir(directory) != NULL)
-        entries++;
-    closedir(directory);
-    return entries;
-}
-
-static int listening(struct sockaddr_in *at)
-{
-    socklen_t size = sizeof *at;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    at->sin_family = AF_INET;
-    at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    check(bind(fd, (struct sockaddr *)at, size) == 0 && listen(fd, 0) == 0
-          && getsockname(fd, (struct sockaddr *)at, &size) == 0, "a listener");
-    return fd;
-}
-
 static void set_up(void)
 {
-    struct sockaddr_in elsewhere = {0};
+    struct sockaddr_in elsewhere;
+    socklen_t size = sizeof elsewhere;
+    int queued[4];
 
-    check(socketpair(AF_UNIX, SOCK_STREAM, 0, stream) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, full) == 0
-          && socketpair(AF_UNIX, SOCK_DGRAM, 0, datagram) == 0, "socketpair");
+    MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, stream) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, full) == 0
+          && socketpair(AF_UNIX, SOCK_DGRAM, 0, datagram) == 0);
     while (send(full[0], bytes, 4096, MSG_DONTWAIT) > 0)
         ;
     while (send(full[0], bytes, 1, MSG_DONTWAIT) > 0)
         ;
-    listener = listening(&elsewhere);
+    listener = listening(AF_INET, 0, &elsewhere, &size);
     /* A listener whose queue is full answers nobody. */
-    listening(&address);
-    for (int n = 0; n < 3; n++)
-        connect(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&address, sizeof address);
+    listening(AF_INET, 0, &address, &size);
+    fill_queue(&address, size, queued, 4);
     unconnected = socket(AF_INET, SOCK_STREAM, 0);
 }
 
@@ -143,7 +114,7 @@ int main(int argc, char **argv)
     void *result;
     double after;
 
-    check(argc == 3, "two arguments");
+    MUST(argc == 3);
     while (n < sizeof functions / sizeof *functions && strcmp(functions[n].name, argv[1]) != 0)
         n++;
     if (n == sizeof functions / sizeof *functions) {
@@ -153,18 +124,18 @@ int main(int argc, char **argv)
     pending = strcmp(argv[2], "pending") == 0;
     set_up();
     before = descriptors();
-    check(pthread_create(&other, NULL, thread, (void *)&functions[n].call) == 0, "pthread_create");
+    MUST(pthread_create(&other, NULL, thread, (void *)&functions[n].call) == 0);
     sem_wait(&begun);
     if (!pending)
         usleep(200000);
     pthread_cancel(other);
     sem_post(&cancelled);
     pthread_join(other, &result);
-    check(result == PTHREAD_CANCELED, "the end of the thread");
+    MUST(result == PTHREAD_CANCELED);
     printf("%s", returned ? "returned" : "cancelled");
     if (descriptors() != before)
         printf("; left behind: %d descriptors", descriptors() - before);
-    check(sock_gettimeout(stream[0], &after) == 0, "sock_gettimeout");
+    MUST(sock_gettimeout(stream[0], &after) == 0);
     if (after != LIBSOCK_FOREVER)
         printf("; left behind: a mode");
     /* The socket is as good as before. */

@@ -4,7 +4,6 @@
  * right.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <netdb.h>
@@ -16,25 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sock.h>
 
-#define MUST(condition) ((condition) ? (void)0 : give_up(#condition, __LINE__))
+#include "harness.h"
+
 #define AT_MOST 64
 #define PATIENCE 20.0
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* A lookup ends when it is open. */
-static struct sockaddr_in address = {.sin_family = AF_INET};
+static struct sockaddr_in address;
 static atomic_int lists, unlike;
 static _Thread_local volatile sig_atomic_t handled;
-
-static void give_up(const char *what, int line)
-{
-    fprintf(stderr, "abandoned.c:%d: %s: %s\n", line, what, strerror(errno));
-    exit(1);
-}
 
 static void handle(int number)
 {
@@ -82,24 +75,6 @@ void freeaddrinfo(struct addrinfo *list)
     free(list);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int entries(const char *directory)
-{
-    int count = 0;
-    DIR *open = opendir(directory);
-    MUST(open);
-    while (readdir(open))
-        count++;
-    closedir(open);
-    return count;
-}
-
 static int lines(const char *path)
 {
     int count = 0;
@@ -117,7 +92,7 @@ struct held {
 
 static struct held held(void)
 {
-    return (struct held){entries("/proc/self/task"), entries("/proc/self/fd"), lines("/proc/self/maps")};
+    return (struct held){threads(), descriptors(), lines("/proc/self/maps")};
 }
 
 /* Threads and descriptors go by themselves, mappings when the next lookup begins. */
@@ -149,10 +124,8 @@ int main(void)
 {
     mallopt(M_ARENA_MAX, 1); /* Threads would have mappings of their own from it. */
     signal(SIGSYS, handle);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
     socklen_t length = sizeof address;
-    MUST(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 100) == 0);
-    MUST(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+    listening(AF_INET, 100, &address, &length);
     struct held before = held();
     connects(before); /* What the C library keeps of a first thread is there. */
     before = held();
@@ -166,7 +139,7 @@ int main(void)
             MUST(code == (i < AT_MOST ? -ETIMEDOUT : -EAGAIN));
             MUST(now() - start < 5);
         }
-        MUST(entries("/proc/self/task") == before.threads + AT_MOST);
+        MUST(threads() == before.threads + AT_MOST);
 
         pid_t child = fork();
         MUST(child >= 0);
