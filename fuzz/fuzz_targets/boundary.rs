@@ -4,9 +4,8 @@
 
 #![no_main]
 
-use std::ffi::CString;
 use std::os::fd::{AsRawFd, RawFd};
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 use std::sync::LazyLock;
 
 use libc::{c_int, c_void, iovec, msghdr, sockaddr, socklen_t};
@@ -32,15 +31,13 @@ enum Call {
     Connect(Address),
     Accept(Address),
     Wait(i32, f64),
-    Address(Option<CString>, Option<CString>, bool),
-    Name(Address, u16),
     Strerror(i32),
     Version,
 }
 
 impl<'a> Arbitrary<'a> for Call {
     fn arbitrary(from: &mut Unstructured<'a>) -> Result<Call> {
-        Ok(match from.int_in_range(0..=20)? {
+        Ok(match from.int_in_range(0..=18)? {
             0 => Call::Setblocking(from.arbitrary()?),
             1 => Call::Getblocking,
             2 => Call::Settimeout(from.arbitrary()?),
@@ -59,8 +56,6 @@ impl<'a> Arbitrary<'a> for Call {
             15 => Call::Accept(from.arbitrary()?),
             16 => Call::Wait(from.arbitrary()?, from.arbitrary()?),
             17 => Call::Strerror(from.arbitrary()?),
-            18 => Call::Address(from.arbitrary()?, from.arbitrary()?, from.arbitrary()?),
-            19 => Call::Name(from.arbitrary()?, from.arbitrary()?),
             _ => Call::Version,
         })
     }
@@ -245,17 +240,6 @@ fuzz_target!(|input: (u8, i32, Call)| {
                 let seconds =
                     if *seconds > 0.002 && *seconds < 9e9 || *seconds == f64::INFINITY { 0.001 } else { *seconds };
                 sock::sock_wait(fd, *events, seconds).into()
-            }
-            Call::Address(host, service, nowhere) => {
-                let text = |text: &Option<CString>| text.as_ref().map_or(null(), |text| text.as_ptr());
-                let mut to = std::mem::zeroed::<libc::sockaddr_storage>();
-                let mut len = 0;
-                let to = if *nowhere { null_mut() } else { &raw mut to };
-                sock::sock_address(text(host), text(service), to, &raw mut len).into()
-            }
-            Call::Name(address, size) => {
-                let (from, len) = (if address.null { null() } else { address.bytes.as_ptr() }, address.len.min(32));
-                sock::sock_name(from.cast(), len, memory.as_mut_ptr().cast(), (*size).into()).into()
             }
             Call::Strerror(code) => {
                 assert!(!std::ffi::CStr::from_ptr(sock::sock_strerror(*code)).is_empty());
