@@ -5,9 +5,9 @@
 
 use std::ffi::c_long;
 use std::mem::{self, MaybeUninit};
-use std::ptr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::{ptr, slice};
 
 use libc::{c_int, c_void, pthread_t};
 
@@ -30,13 +30,13 @@ pub fn stack_size() -> usize {
     static MINIMUM: AtomicUsize = AtomicUsize::new(0);
     let mut minimum = MINIMUM.load(Relaxed);
     if minimum == 0 {
-        // As Rust's std does. glibc has it, though not for all to link to; musl finds another place by itself.
+        // As Rust's std does. glibc has it, though not for all to link to, nor in a static program.
         // SAFETY: the name ends with a NUL.
         minimum = (unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr()) } as usize).max(1);
         MINIMUM.store(minimum, Relaxed);
     }
     if minimum == 1 {
-        return STACK;
+        return STACK.saturating_add(thread_local_data());
     }
     // SAFETY: the function has that type, and looks at no attribute.
     let minimum = unsafe {
@@ -48,6 +48,25 @@ pub fn stack_size() -> usize {
         size
     };
     STACK.saturating_add(minimum)
+}
+
+/// At most what the program and its libraries keep for each thread, which glibc takes from its stack.
+fn thread_local_data() -> usize {
+    unsafe extern "C" fn add(object: *mut libc::dl_phdr_info, _: usize, total: *mut c_void) -> c_int {
+        // SAFETY: the pointers are to an object that stays loaded meanwhile, to its program headers, and to `total`.
+        let (headers, total) = unsafe {
+            let object = &*object;
+            (slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()), &mut *total.cast::<usize>())
+        };
+        for header in headers.iter().filter(|header| header.p_type == libc::PT_TLS) {
+            *total = total.saturating_add(header.p_memsz as usize).saturating_add(header.p_align as usize);
+        }
+        0
+    }
+    let mut total: usize = 0;
+    // SAFETY: `add` is called before this returns, with what it expects.
+    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut total).cast()) };
+    total
 }
 
 /// Starts a thread, to be joined or detached. Signals that come from elsewhere are the program's: they are blocked.
