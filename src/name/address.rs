@@ -11,9 +11,8 @@ use libc::{sockaddr_un, socklen_t};
 use crate::errno::{Errno, Result};
 
 unsafe extern "C" {
-    // The libc crate does not have them.
+    // The libc crate does not have it.
     fn inet_pton(family: c_int, text: *const c_char, address: *mut c_void) -> c_int;
-    fn inet_ntop(family: c_int, address: *const c_void, text: *mut c_char, size: socklen_t) -> *const c_char;
 }
 
 /// Where the path of a Unix address begins.
@@ -119,12 +118,12 @@ impl Address {
         let port = match c_int::from(self.storage.ss_family) {
             libc::AF_INET => {
                 let address: &sockaddr_in = self.as_family()?;
-                text.push_ip(libc::AF_INET, (&raw const address.sin_addr).cast())?;
+                text.push_v4(address.sin_addr.s_addr.to_ne_bytes());
                 address.sin_port
             }
             libc::AF_INET6 => {
                 let address: &sockaddr_in6 = self.as_family()?;
-                text.push_ip(libc::AF_INET6, (&raw const address.sin6_addr).cast())?;
+                text.push_v6(address.sin6_addr.s6_addr);
                 if address.sin6_scope_id != 0 {
                     text.push(b"%");
                     text.push_number(address.sin6_scope_id);
@@ -264,23 +263,62 @@ impl Text {
     }
 
     fn push_number(&mut self, number: u32) {
-        let mut unit = 1_000_000_000_u32;
-        while unit > 0 {
+        self.push_digits(
+            number,
+            [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1000, 100, 10, 1],
+        );
+    }
+
+    fn push_hexadecimal(&mut self, number: u16) {
+        self.push_digits(number.into(), [0x1000, 0x100, 0x10, 1]);
+    }
+
+    /// A number without leading zeros. Each unit is so many of the next, which is the base.
+    fn push_digits<const UNITS: usize>(&mut self, number: u32, units: [u32; UNITS]) {
+        let mut rest = number;
+        for unit in units {
+            let digit = rest.checked_div(unit).unwrap_or_default();
             if number >= unit || unit == 1 {
-                self.push(&[b'0'.wrapping_add((number / unit % 10) as u8)]);
+                self.push(&[if digit < 10 { b'0' } else { b'a' - 10 }.wrapping_add(digit as u8)]);
             }
-            unit /= 10;
+            rest = rest.wrapping_sub(digit.wrapping_mul(unit));
         }
     }
 
-    fn push_ip(&mut self, family: c_int, address: *const c_void) -> Result<()> {
-        let mut text = [0_u8; 64];
-        // SAFETY: the address is of that family, and there is room for it as text.
-        if unsafe { inet_ntop(family, address, text.as_mut_ptr().cast(), text.len() as socklen_t) }.is_null() {
-            return Err(Errno::last());
+    // inet_ntop(3) would do, but takes 2 KiB of stack, and printf(3), which it calls, may not be called everywhere.
+
+    fn push_v4(&mut self, address: [u8; 4]) {
+        for (place, byte) in address.into_iter().enumerate() {
+            self.push(if place > 0 { b"." } else { b"" });
+            self.push_number(byte.into());
         }
-        self.push(text.split(|byte| *byte == 0).next().unwrap_or_default());
-        Ok(())
+    }
+
+    /// As RFC 5952 has it: "::" stands for the longest run of zeros, of equals the first, if it has two at least.
+    fn push_v6(&mut self, address: [u8; 16]) {
+        if let [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4 @ ..] = address {
+            self.push(b"::ffff:");
+            return self.push_v4(v4);
+        }
+        let mut groups = [0; 8];
+        for (group, pair) in groups.iter_mut().zip(address.chunks_exact(2)) {
+            *group = pair.iter().fold(0, |group, byte| group << 8 | u16::from(*byte));
+        }
+        let (mut run, mut longest) = (0..0, 0..0);
+        for (place, group) in groups.into_iter().enumerate() {
+            run = if group != 0 { place + 1..place + 1 } else { run.start..place + 1 };
+            if run.len() > longest.len().max(1) {
+                longest = run.clone();
+            }
+        }
+        for (place, group) in groups.into_iter().enumerate() {
+            if place == longest.start && !longest.is_empty() {
+                self.push(b"::");
+            } else if !longest.contains(&place) {
+                self.push(if place == 0 || place == longest.end && !longest.is_empty() { b"" } else { b":" });
+                self.push_hexadecimal(group);
+            }
+        }
     }
 
     /// The path of a Unix socket: none, an abstract name, or a path, which may end with a NUL.

@@ -44,6 +44,11 @@ fn numeric_addresses_are_read_and_written() {
         ("::1", "443", "::1"),
         ("::", "00080", "::"),
         ("2001:DB8:0:0:0:0:0:1", "1", "2001:db8::1"),
+        ("1:0:0:2:0:0:0:3", "1", "1:0:0:2::3"),
+        ("1:0:0:2:0:0:3:4", "1", "1::2:0:0:3:4"),
+        ("1:0:2:0:3:0:4:0", "1", "1:0:2:0:3:0:4:0"),
+        ("1:2:3:4:5:6:0:0", "1", "1:2:3:4:5:6::"),
+        ("0:0:3:4:5:6:7:8", "1", "::3:4:5:6:7:8"),
         ("::ffff:192.0.2.1", "53", "::ffff:192.0.2.1"),
         ("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "53", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ] {
@@ -219,13 +224,15 @@ fn every_address_that_is_written_is_read_again() {
     };
     for _ in 0..20_000 {
         let port = next() as u16;
-        let parts = [0; 8].map(|_| if next() % 3 == 0 { 0 } else { next() as u16 });
+        let parts = [0; 8].map(|_| if next() % 2 == 0 { 0 } else { (next() >> (next() % 17)) as u16 });
         let scope = if next() % 2 == 0 { 0 } else { next() };
-        for address in [
-            SockAddr::from(SocketAddr::from((Ipv4Addr::from(next()), port))),
-            SockAddr::from(SocketAddrV6::new(Ipv6Addr::from(parts), port, 0, scope)),
-        ] {
+        let v4 = SocketAddr::from((Ipv4Addr::from(next()), port));
+        let v6 = SocketAddr::from(SocketAddrV6::new(Ipv6Addr::from(parts), port, 0, scope));
+        for (address, scope) in [(v4, 0), (v6, scope)] {
+            let expected = if scope == 0 { address.ip().to_string() } else { format!("{}%{scope}", address.ip()) };
+            let address = SockAddr::from(address);
             let (text, told) = name_of(&address, ROOM).unwrap();
+            assert_eq!(text, c(expected));
             assert_eq!(told, usize::from(port));
             assert_eq!(address_of(Some(&text), Some(&c(port.to_string()))), Ok(address), "{text:?}");
         }

@@ -31,7 +31,10 @@ static atomic_int next, right, most_threads;
 /* What a dial came to; a connection is put to use and closed. */
 static const char *dial(const struct target *target)
 {
-    int fd = sock_dial(target->host, service, target->seconds);
+    int fd;
+    /* 64 lookups of names that are never answered may be under way, and soon are. */
+    while ((fd = sock_dial(target->host, service, target->seconds)) == -EAGAIN)
+        nap(0.05);
     const char *came = outcome(fd);
     if (fd >= 0) {
         char byte = 'x';
