@@ -39,6 +39,8 @@ the others (250 ms after the one before it, or less, so that all have their turn
 - `create_connection` gives every address the whole budget, one after the other, and does not count the lookup.
 - When several addresses fail, `create_connection` tells the error of the last, `sock_dial` the most telling one.
 - When the budget ends while some address may still answer, `sock_dial` says `ETIMEDOUT`, even if others have refused.
+- `sock_dial_until` meets the same as `sock_dial` and ends at a moment, or as soon as a token is readable: in the lookup, between
+  attempts, and in the handshake.
 """
 
 
