@@ -63,6 +63,7 @@ struct report {
 
 int receives(const struct scene *scene);
 int sends(const struct scene *scene);
+int dials(const struct scene *scene);
 int connects(const struct scene *scene);
 size_t length_of(const struct scene *scene);
 void tell(const int pipe[2]);

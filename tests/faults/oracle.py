@@ -14,6 +14,7 @@ MARGIN = 0.1  # How long before its deadline a call must have been ready to be b
 TICK = 0.01   # The slowest of the kernel's.
 # The system calls that make sockets, and those that move data or wait. Others ask about a socket or set it.
 OPENING = {"socket", "bind", "listen"}
+DIALS = ("dial", "dial_until")
 MOVING = {"send", "recv", "sendmsg", "recvmsg", "connect", "accept"}
 
 
@@ -31,7 +32,9 @@ def judge(scene, found):
     judge_data(scene, found)
     # Without the socket's cookie the exact timeout cannot be kept or found, only what the kernel holds.
     refined = hit(found) != "getsockopt" or scene.fault not in ERRORS
-    assert near(found.timeout, scene.mode, refined) and found.interrupt == scene.interrupt, \
+    # What a deadline was for is blocking.
+    mode = inf if scene.function == "dial_until" and found.code >= 0 else scene.mode
+    assert near(found.timeout, mode, refined) and found.interrupt == scene.interrupt, \
         f"the mode has become {found.timeout}, interrupt {found.interrupt}"
 
 
@@ -40,7 +43,7 @@ def name(code):
 
 
 def limit(scene):
-    return scene.argument if scene.function in ("wait", "dial") else scene.mode
+    return scene.argument if scene.function in ("wait", *DIALS) else scene.mode
 
 
 def hit(found):
@@ -55,7 +58,7 @@ def undisturbed(scene):
         refused = -errno.EINPROGRESS if (scene.function, scene.kind) == ("connect", "tcp") else -errno.EAGAIN
         if scene.when == "ready":
             # There may be less room or less to receive than all of it, and TCP never connects at once.
-            partial = scene.function.endswith("all") or scene.function in ("connect", "dial")
+            partial = scene.function.endswith("all") or scene.function in ("connect", *DIALS)
             return {SUCCESS, refused} if partial else {SUCCESS}
         return {refused, SUCCESS} if scene.when == "late" else {refused}
     if seconds == inf:
@@ -81,7 +84,7 @@ def expect(scene, found):
         return clean | {code} if error == errno.EINTR and scene.interrupt else clean
     # The kernel never fails so where it is only asked, nor where sock_dial's connect does not wait. The call may pass
     # that on, or do without.
-    if call not in MOVING | {"ppoll"} or (scene.function, call) == ("dial", "connect") and error in (errno.EINTR, errno.EAGAIN):
+    if call not in MOVING | {"ppoll"} or scene.function in DIALS and call == "connect" and error in (errno.EINTR, errno.EAGAIN):
         return clean | {code}
     if error == errno.EINTR:
         if not scene.interrupt:
@@ -97,7 +100,7 @@ def expect(scene, found):
         return clean if 0 < seconds < inf else clean | {code}
     if call == "ppoll" and error != errno.ENOMEM:
         # Linux has no other here. POSIX has EAGAIN, which must not end an operation that moves data.
-        return clean if error == errno.EAGAIN and scene.function not in ("wait", "dial") else clean | {code}
+        return clean if error == errno.EAGAIN and scene.function not in ("wait", *DIALS) else clean | {code}
     if scene.function == "accept" and error == errno.ECONNABORTED:
         return clean
     return {code} | part
@@ -109,7 +112,7 @@ def judge_time(scene, found):
     delays = DELAY * (found.hits if seconds in (0, inf) else 1) if scene.fault in ("delayed", "interrupted") else 0
     ready_after = max(found.ready_after, 0) / 1e9 if scene.when != "never" else inf
     # A first SYN that finds the queue full is sent again after a second.
-    again = 1 if scene.function in ("connect", "dial") and (scene.kind, scene.when) == ("tcp", "late") else 0
+    again = 1 if scene.function in ("connect", *DIALS) and (scene.kind, scene.when) == ("tcp", "late") else 0
     if found.code == TIMED_OUT:
         assert elapsed >= seconds, f"early: timed out after {elapsed:.6f} s of {seconds}"
         tampered = DELAY * found.hits if scene.fault in ("delayed", "interrupted") else 0
@@ -134,7 +137,7 @@ def judge_data(scene, found):
         assert found.given == moved + found.rest, f"of {found.given} connections {moved + found.rest} were accepted"
         # A TCP connection whose inherited timeouts cannot be taken away is better than none.
         assert found.made_well or hit(found) == "setsockopt", "the connection is not blocking and close-on-exec"
-    elif scene.function in ("connect", "dial", "listen"):
+    elif scene.function in ("connect", "listen", *DIALS):
         allowed = {0, -errno.EISCONN} if scene.fault == "undone" else {0}
         assert found.again in allowed, f"taken up again, it failed with {name(found.again)}"
         assert found.arrived == 1, "the connection does not work"

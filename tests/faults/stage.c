@@ -29,9 +29,14 @@ int sends(const struct scene *scene)
     return strncmp(scene->function, "send", 4) == 0;
 }
 
+int dials(const struct scene *scene)
+{
+    return is(scene->function, "dial") || is(scene->function, "dial_until");
+}
+
 int connects(const struct scene *scene)
 {
-    return is(scene->function, "connect") || is(scene->function, "dial");
+    return is(scene->function, "connect") || dials(scene);
 }
 
 size_t length_of(const struct scene *scene)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sock.h>
@@ -18,14 +19,18 @@ static const int MOMENT = 1000, SOON = 5000; /* milliseconds */
 
 static int makes(const struct scene *scene)
 {
-    return is(scene->function, "accept") || is(scene->function, "dial") || is(scene->function, "listen");
+    return is(scene->function, "accept") || dials(scene) || is(scene->function, "listen");
 }
 
-static int dial(const struct ends *ends, double seconds)
+static int dial(const struct ends *ends, double seconds, int until)
 {
     char port[8];
     snprintf(port, sizeof port, "%d", ntohs(((const struct sockaddr_in *)&ends->to)->sin_port));
-    return sock_dial("127.0.0.1", port, seconds);
+    if (!until)
+        return sock_dial("127.0.0.1", port, seconds);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return sock_dial_until("127.0.0.1", port, (double)now.tv_sec + (double)now.tv_nsec / 1e9 + seconds, -1);
 }
 
 /* The call that is tried. */
@@ -74,8 +79,8 @@ static long call(const struct scene *scene, const struct ends *ends, unsigned ch
         return sock_accept(fd, (struct sockaddr *)&from, &from_length);
     if (is(function, "connect"))
         return sock_connect(fd, to, ends->to_length);
-    if (is(function, "dial"))
-        return dial(ends, scene->argument);
+    if (dials(scene))
+        return dial(ends, scene->argument, is(function, "dial_until"));
     if (is(function, "listen"))
         return sock_listen("127.0.0.1", "0", 8);
     if (is(function, "wait"))
@@ -189,7 +194,7 @@ void subject(const struct scene *scene, struct ends *ends, struct report *report
     report->leaked = descriptors() - before - (makes(scene) && code >= 0);
     if ((sends(scene) || receives(scene)) && !strstr(scene->function, "all") && !is(scene->function, "wait"))
         report->count = code > 0 ? (size_t)code : 0;
-    look_at_mode(is(scene->function, "dial") && code >= 0 ? (int)code : fd, report, 0);
+    look_at_mode(dials(scene) && code >= 0 ? (int)code : fd, report, 0);
     tell(ends->ended);
 
     if (receives(scene)) {
@@ -203,9 +208,9 @@ void subject(const struct scene *scene, struct ends *ends, struct report *report
         MUST(sock_settimeout(fd, SOON / 1e3) == 0);
         report->again = code == 0 ? 0 : sock_connect(fd, (struct sockaddr *)&ends->to, ends->to_length);
         sock_send(fd, "x", 1, 0);
-    } else if (is(scene->function, "dial")) {
+    } else if (dials(scene)) {
         report->made_well = code < 0 || is_close_on_exec((int)code);
-        int connection = code < 0 ? dial(ends, SOON / 1e3) : (int)code;
+        int connection = code < 0 ? dial(ends, SOON / 1e3, 0) : (int)code;
         report->again = connection < 0 ? connection : 0;
         sock_send(connection, "x", 1, 0);
     } else if (is(scene->function, "listen")) {
