@@ -21,6 +21,11 @@ const STACK: usize = 256 << 10;
 const SYNCHRONOUS: [c_int; 7] =
     [libc::SIGSYS, libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT];
 
+unsafe extern "C" {
+    // The libc crate does not have it in all versions that will do.
+    fn pthread_attr_setstack(attributes: *mut libc::pthread_attr_t, stack: *mut c_void, size: usize) -> c_int;
+}
+
 /// What a thread runs.
 pub type Body = extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -84,7 +89,7 @@ pub unsafe fn start(stack: *mut c_void, size: usize, body: Body, argument: *mut 
     // with the signals that its maker has blocked.
     unsafe {
         libc::pthread_attr_init(attributes);
-        let mut error = libc::pthread_attr_setstack(attributes, stack, size);
+        let mut error = pthread_attr_setstack(attributes, stack, size);
         libc::sigfillset(signals.as_mut_ptr());
         for signal in SYNCHRONOUS {
             libc::sigdelset(signals.as_mut_ptr(), signal);
