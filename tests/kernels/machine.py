@@ -9,7 +9,9 @@ import lzma
 import os
 import re
 import shutil
+import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -17,6 +19,7 @@ from suite import LONG, Skip
 
 INSTALL = f"{'LIBSOCK_LONG=1 ' if LONG else ''}tests/kernels/ci-install.sh installs it"
 VIRTUAL_TIME = ["-icount", "shift=0,sleep=off"]
+REAL_TIME = []
 COMMON = ["-accel", "tcg", "-m", "512", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"]
 QEMU = {
     "amd64": ["qemu-system-x86_64", "-cpu", "max"],
@@ -114,43 +117,63 @@ class Machine:
     def run(self, name, *command, seconds=60):
         self.plan.append("\t".join(["run", str(seconds), name, *command]))
 
-    def boot(self, clock=VIRTUAL_TIME, listener=None, options=()):
-        """Runs the plan, and gives what came of it. `listener` is told each line that is a word of ours."""
+    def boot(self, clock=VIRTUAL_TIME):
+        """Runs the plan, and gives what came of it. A program that says "@ pause" has the machine stopped for a while."""
         self.kernel.need()
         self.add("/plan", "".join(line + "\n" for line in self.plan).encode())
         initrd = self.log.replace(".log", ".cpio")
         with open(initrd, "wb") as file:
             file.write(archive(self.entries.values()))
         console = CONSOLE[self.kernel.architecture]
-        command = ["nice", *QEMU[self.kernel.architecture], *COMMON, *clock, *options, "-kernel", self.kernel.image(), "-initrd", initrd,
+        command = ["nice", *QEMU[self.kernel.architecture], *COMMON, *clock, "-kernel", self.kernel.image(), "-initrd", initrd,
                    "-append", f"console={console} {PARAMETERS}"]
-        start = time.monotonic()
-        with open(self.log, "w", encoding="utf-8") as log, subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                errors="replace") as process:
-            watchdog = threading.Timer(PATIENCE, process.kill)
-            watchdog.start()
-            for line in process.stdout:
-                log.write(line)
-                if listener and line.startswith("@ "):
-                    listener(line.strip())
-            watchdog.cancel()
+        moments = []
+        with tempfile.TemporaryDirectory() as directory:
+            monitor = os.path.join(directory, "monitor")
+            command += ["-monitor", f"unix:{monitor},server=on,wait=off"]
+            start = time.monotonic()
+            with open(self.log, "w", encoding="utf-8", buffering=1) as log, subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                    errors="replace") as process:
+                watchdog = threading.Timer(PATIENCE, process.kill)
+                watchdog.start()
+                for line in process.stdout:
+                    log.write(line)
+                    if line.startswith("@ "):
+                        moments.append((line.strip(), time.monotonic()))
+                        if moments[-1][0] == "@ pause":
+                            pause(monitor)
+                watchdog.cancel()
         os.remove(initrd)
-        return Report(self.log, time.monotonic() - start)
+        return Report(self.kernel, self.log, time.monotonic() - start, moments)
+
+
+PAUSE = 2
+
+
+def pause(monitor):
+    """Stops a machine in the middle of what it does, and lets it go on."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(monitor)
+        for delay, word in [(1, b"stop\n"), (PAUSE, b"cont\n")]:
+            time.sleep(delay)
+            control.send(word)
+        time.sleep(0.1)
 
 
 class Report:
     """What a machine said on its console."""
 
-    def __init__(self, log, took):
-        self.checks, self.median = 0, None
+    def __init__(self, kernel, log, took, moments):
+        self.architecture = kernel.architecture
+        self.checks, self.kinds, self.median = 0, set(), None
         self.said = content(log).decode(errors="replace").replace("\r", "")
-        self.took = took
+        self.took, self.moments = took, moments
         self.tail = "\n".join(self.said.splitlines()[-40:])
-        kernel = re.search(r"^@ kernel (\S+) \S+ (\d+) (\d+)$", self.said, re.M)
-        assert kernel, f"it did not boot:\n{self.tail}"
+        booted = re.search(r"^@ kernel (\S+) \S+ (\d+) (\d+)$", self.said, re.M)
+        assert booted, f"it did not boot:\n{self.tail}"
         assert re.search(r"^@ done$", self.said, re.M), f"it did not come to the end:\n{self.tail}"
-        self.release, self.hertz, self.precise = kernel[1], round(1e9 / int(kernel[2])), kernel[3] == "1"
+        self.release, self.hertz, self.precise = booted[1], round(1e9 / int(booted[2])), booted[3] == "1"
         self.troubles = re.findall(r"^@ trouble (.*)$", self.said, re.M)
         runs = re.findall(r"^@ begin (.*)\n((?:.*\n)*?)@ end \1 (-?\d+)$", self.said, re.M)
         self.runs = {name: (text, int(status)) for name, text, status in runs}
