@@ -12,9 +12,6 @@ use libc::{
 };
 use socket2::{SockAddr, SockRef};
 
-/// The seconds of every sort of mode.
-const MODES: [f64; 5] = [f64::INFINITY, 0.0, 0.001, 0.05, 30.0];
-
 const DELAY: Duration = Duration::from_millis(25);
 
 /// TCP asks a listener that did not answer again after 1, 3 and 7 seconds.
@@ -48,19 +45,17 @@ fn talk(one: &OwnedFd, other: &OwnedFd) {
 
 #[test]
 fn connecting_succeeds_in_every_mode() {
-    for kind in Kind::listening() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let listener = Listener::new(kind, 1);
-                let client = with_timeout(listener.client(), seconds);
-                assert_eq!(connect_in_any_mode(&client, &listener.address), Ok(0));
-                assert_eq!(gettimeout(&client), Ok(seconds));
-                talk(&client, &accept(&listener.fd).unwrap());
-                for _ in 0..2 {
-                    assert_eq!(connect(&client, &listener.address), Err(EISCONN));
-                }
-            });
-        }
+    for (kind, seconds) in product(Kind::listening(), MODES) {
+        about((kind, seconds), || {
+            let listener = Listener::new(kind, 1);
+            let client = with_timeout(listener.client(), seconds);
+            assert_eq!(connect_in_any_mode(&client, &listener.address), Ok(0));
+            assert_eq!(gettimeout(&client), Ok(seconds));
+            talk(&client, &accept(&listener.fd).unwrap());
+            for _ in 0..2 {
+                assert_eq!(connect(&client, &listener.address), Err(EISCONN));
+            }
+        });
     }
 }
 
@@ -106,63 +101,54 @@ fn a_non_blocking_connect_to_a_full_unix_listener_is_eagain() {
 
 #[test]
 fn datagram_sockets_connect_at_once_and_anew() {
-    for kind in Kind::messages().filter(|kind| *kind != UnixSeqpacket) {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let socket = with_timeout(kind.bound(), seconds);
-                for peer in [kind.bound(), kind.bound()] {
-                    assert_eq!(connect(&socket, &address(&peer)), Ok(0));
-                    assert_eq!(send(&socket, b"x", 0), Ok(1));
-                    assert_eq!(recvfrom(&peer, &mut [0; 8], 0), Ok((1, address(&socket))));
-                }
-            });
-        }
+    for (kind, seconds) in product(Kind::messages().filter(|kind| *kind != UnixSeqpacket), MODES) {
+        about((kind, seconds), || {
+            let socket = with_timeout(kind.bound(), seconds);
+            for peer in [kind.bound(), kind.bound()] {
+                assert_eq!(connect(&socket, &address(&peer)), Ok(0));
+                assert_eq!(send(&socket, b"x", 0), Ok(1));
+                assert_eq!(recvfrom(&peer, &mut [0; 8], 0), Ok((1, address(&socket))));
+            }
+        });
     }
 }
 
 #[test]
 fn nobody_there_is_refused_in_every_mode() {
-    for kind in Kind::listening() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let deaf = kind.bound();
-                let client = with_timeout(kind.socket(), seconds);
-                assert_eq!(connect_in_any_mode(&client, &address(&deaf)), Err(ECONNREFUSED));
-                // The socket can still be connected elsewhere.
-                let listener = Listener::new(kind, 1);
-                assert_eq!(connect_in_any_mode(&client, &listener.address), Ok(0));
-            });
-        }
+    for (kind, seconds) in product(Kind::listening(), MODES) {
+        about((kind, seconds), || {
+            let deaf = kind.bound();
+            let client = with_timeout(kind.socket(), seconds);
+            assert_eq!(connect_in_any_mode(&client, &address(&deaf)), Err(ECONNREFUSED));
+            // The socket can still be connected elsewhere.
+            let listener = Listener::new(kind, 1);
+            assert_eq!(connect_in_any_mode(&client, &listener.address), Ok(0));
+        });
     }
-    for kind in [UnixStream, UnixDatagram, UnixSeqpacket] {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let client = with_timeout(kind.socket(), seconds);
-                let nowhere = SockAddr::unix("/nonexistent/socket").unwrap();
-                assert_eq!(connect(&client, &nowhere), Err(ENOENT));
-            });
-        }
+    for (kind, seconds) in product([UnixStream, UnixDatagram, UnixSeqpacket], MODES) {
+        about((kind, seconds), || {
+            let client = with_timeout(kind.socket(), seconds);
+            let nowhere = SockAddr::unix("/nonexistent/socket").unwrap();
+            assert_eq!(connect(&client, &nowhere), Err(ENOENT));
+        });
     }
 }
 
 #[test]
 fn connecting_times_out_and_never_early() {
     thread::scope(|scope| {
-        for kind in Kind::listening() {
-            for seconds in [0.001, 0.02, 0.05, 0.3] {
-                scope.spawn(move || {
-                    about((kind, seconds), || {
-                        let (listener, _clients) = Listener::full(kind);
-                        let client = with_timeout(listener.client(), seconds);
-                        for _ in 0..3 {
-                            let expired =
-                                takes(Duration::from_secs_f64(seconds), || connect(&client, &listener.address));
-                            assert_eq!(expired, Err(ETIMEDOUT));
-                        }
-                        assert_eq!(gettimeout(&client), Ok(seconds));
-                    });
+        for (kind, seconds) in product(Kind::listening(), [0.001, 0.02, 0.05, 0.3]) {
+            scope.spawn(move || {
+                about((kind, seconds), || {
+                    let (listener, _clients) = Listener::full(kind);
+                    let client = with_timeout(listener.client(), seconds);
+                    for _ in 0..3 {
+                        let expired = takes(Duration::from_secs_f64(seconds), || connect(&client, &listener.address));
+                        assert_eq!(expired, Err(ETIMEDOUT));
+                    }
+                    assert_eq!(gettimeout(&client), Ok(seconds));
                 });
-            }
+            });
         }
     });
 }
@@ -170,20 +156,18 @@ fn connecting_times_out_and_never_early() {
 #[test]
 fn connecting_waits_for_a_place_in_the_queue() {
     thread::scope(|scope| {
-        for kind in Kind::listening() {
-            for seconds in [f64::INFINITY, PATIENCE] {
-                scope.spawn(move || {
-                    about((kind, seconds), || {
-                        let (listener, _clients) = Listener::full(kind);
-                        let client = with_timeout(listener.client(), seconds);
-                        let make_room = || drop(accept(&listener.fd).unwrap());
-                        let (outcome, elapsed) =
-                            timed(|| meanwhile(DELAY, make_room, || connect(&client, &listener.address)));
-                        assert_eq!(outcome, Ok(0));
-                        assert!(elapsed >= DELAY);
-                    });
+        for (kind, seconds) in product(Kind::listening(), [f64::INFINITY, PATIENCE]) {
+            scope.spawn(move || {
+                about((kind, seconds), || {
+                    let (listener, _clients) = Listener::full(kind);
+                    let client = with_timeout(listener.client(), seconds);
+                    let make_room = || drop(accept(&listener.fd).unwrap());
+                    let (outcome, elapsed) =
+                        timed(|| meanwhile(DELAY, make_room, || connect(&client, &listener.address)));
+                    assert_eq!(outcome, Ok(0));
+                    assert!(elapsed >= DELAY);
                 });
-            }
+            });
         }
     });
 }
@@ -191,32 +175,30 @@ fn connecting_waits_for_a_place_in_the_queue() {
 #[test]
 fn an_attempt_that_timed_out_is_taken_up_again() {
     thread::scope(|scope| {
-        for kind in Kind::listening() {
-            for before in [0.001, 0.05, 0.1] {
-                for after in [f64::INFINITY, 0.0, 0.001, 0.05, PATIENCE] {
-                    scope.spawn(move || {
-                        about((kind, before, after), || {
-                            let (listener, _clients) = Listener::full(kind);
-                            let client = with_timeout(listener.client(), before);
-                            assert_eq!(connect(&client, &listener.address), Err(ETIMEDOUT));
-                            drop(accept(&listener.fd).unwrap());
-                            assert_eq!(settimeout(&client, after), Ok(0));
-                            let outcome = (0..10_000).find_map(|_| match connect(&client, &listener.address) {
-                                Err(EALREADY) if after == 0.0 => {
-                                    thread::sleep(Duration::from_millis(1));
-                                    None
-                                }
-                                Err(ETIMEDOUT) if after < 1.0 => None,
-                                outcome => Some(outcome),
-                            });
-                            assert_eq!(outcome, Some(Ok(0)));
-                            if kind.is_tcp() {
-                                assert_eq!(connect(&client, &listener.address), Err(EISCONN));
-                            }
-                        });
+        for (kind, before, after) in
+            product3(Kind::listening(), [0.001, 0.05, 0.1], [f64::INFINITY, 0.0, 0.001, 0.05, PATIENCE])
+        {
+            scope.spawn(move || {
+                about((kind, before, after), || {
+                    let (listener, _clients) = Listener::full(kind);
+                    let client = with_timeout(listener.client(), before);
+                    assert_eq!(connect(&client, &listener.address), Err(ETIMEDOUT));
+                    drop(accept(&listener.fd).unwrap());
+                    assert_eq!(settimeout(&client, after), Ok(0));
+                    let outcome = (0..10_000).find_map(|_| match connect(&client, &listener.address) {
+                        Err(EALREADY) if after == 0.0 => {
+                            thread::sleep(Duration::from_millis(1));
+                            None
+                        }
+                        Err(ETIMEDOUT) if after < 1.0 => None,
+                        outcome => Some(outcome),
                     });
-                }
-            }
+                    assert_eq!(outcome, Some(Ok(0)));
+                    if kind.is_tcp() {
+                        assert_eq!(connect(&client, &listener.address), Err(EISCONN));
+                    }
+                });
+            });
         }
     });
 }
@@ -224,21 +206,19 @@ fn an_attempt_that_timed_out_is_taken_up_again() {
 #[test]
 fn an_attempt_that_succeeded_by_itself_is_a_success() {
     thread::scope(|scope| {
-        for kind in Kind::listening().filter(|kind| kind.is_tcp()) {
-            for after in MODES {
-                scope.spawn(move || {
-                    about((kind, after), || {
-                        let (listener, _clients) = Listener::full(kind);
-                        let client = with_timeout(listener.client(), 0.01);
-                        assert_eq!(connect(&client, &listener.address), Err(ETIMEDOUT));
-                        drop(accept(&listener.fd).unwrap());
-                        assert_eq!(wait(&client, POLLOUT, PATIENCE), Ok(POLLOUT as usize));
-                        assert_eq!(settimeout(&client, after), Ok(0));
-                        assert_eq!(connect(&client, &listener.address), Ok(0));
-                        assert_eq!(connect(&client, &listener.address), Err(EISCONN));
-                    });
+        for (kind, after) in product(Kind::listening().filter(|kind| kind.is_tcp()), MODES) {
+            scope.spawn(move || {
+                about((kind, after), || {
+                    let (listener, _clients) = Listener::full(kind);
+                    let client = with_timeout(listener.client(), 0.01);
+                    assert_eq!(connect(&client, &listener.address), Err(ETIMEDOUT));
+                    drop(accept(&listener.fd).unwrap());
+                    assert_eq!(wait(&client, POLLOUT, PATIENCE), Ok(POLLOUT as usize));
+                    assert_eq!(settimeout(&client, after), Ok(0));
+                    assert_eq!(connect(&client, &listener.address), Ok(0));
+                    assert_eq!(connect(&client, &listener.address), Err(EISCONN));
                 });
-            }
+            });
         }
     });
 }
@@ -246,21 +226,19 @@ fn an_attempt_that_succeeded_by_itself_is_a_success() {
 #[test]
 fn an_attempt_that_failed_by_itself_is_told_of() {
     thread::scope(|scope| {
-        for kind in Kind::listening().filter(|kind| kind.is_tcp()) {
-            for after in MODES {
-                scope.spawn(move || {
-                    about((kind, after), || {
-                        let (listener, _clients) = Listener::full(kind);
-                        let client = with_timeout(listener.client(), 0.01);
-                        let to = listener.address.clone();
-                        assert_eq!(connect(&client, &to), Err(ETIMEDOUT));
-                        drop(listener);
-                        assert_ne!(poll(&client, POLLOUT, Duration::from_secs_f64(PATIENCE)), 0);
-                        assert_eq!(settimeout(&client, after), Ok(0));
-                        assert_eq!(connect(&client, &to), Err(ECONNREFUSED));
-                    });
+        for (kind, after) in product(Kind::listening().filter(|kind| kind.is_tcp()), MODES) {
+            scope.spawn(move || {
+                about((kind, after), || {
+                    let (listener, _clients) = Listener::full(kind);
+                    let client = with_timeout(listener.client(), 0.01);
+                    let to = listener.address.clone();
+                    assert_eq!(connect(&client, &to), Err(ETIMEDOUT));
+                    drop(listener);
+                    assert_ne!(poll(&client, POLLOUT, Duration::from_secs_f64(PATIENCE)), 0);
+                    assert_eq!(settimeout(&client, after), Ok(0));
+                    assert_eq!(connect(&client, &to), Err(ECONNREFUSED));
                 });
-            }
+            });
         }
     });
 }
@@ -277,61 +255,55 @@ fn is_fresh(connection: &OwnedFd) {
 
 #[test]
 fn accepting_obeys_the_mode_and_the_connection_is_blocking() {
-    for kind in Kind::listening() {
-        for seconds in MODES {
-            for interrupt in [false, true] {
-                about((kind, seconds, interrupt), || {
-                    let listener = Listener::new(kind, 2);
-                    assert_eq!(settimeout(&listener.fd, seconds), Ok(0));
-                    assert_eq!(setinterrupt(&listener.fd, interrupt), Ok(0));
+    for (kind, seconds, interrupt) in product3(Kind::listening(), MODES, [false, true]) {
+        about((kind, seconds, interrupt), || {
+            let listener = Listener::new(kind, 2);
+            assert_eq!(settimeout(&listener.fd, seconds), Ok(0));
+            assert_eq!(setinterrupt(&listener.fd, interrupt), Ok(0));
 
-                    // Ready.
-                    let client = listener.connect();
-                    let connection = accept(&listener.fd).unwrap();
-                    is_fresh(&connection);
-                    talk(&client, &connection);
+            // Ready.
+            let client = listener.connect();
+            let connection = accept(&listener.fd).unwrap();
+            is_fresh(&connection);
+            talk(&client, &connection);
 
-                    // Not ready.
-                    let mut client = None;
-                    let come = || client = Some(listener.connect_to_waiting());
-                    let attempt = || accept(&listener.fd);
-                    match seconds {
-                        0.0 => assert_eq!(attempt().err(), Some(EAGAIN)),
-                        ..1.0 => {
-                            let expired = takes(Duration::from_secs_f64(seconds), attempt);
-                            assert_eq!(expired.err(), Some(ETIMEDOUT));
-                        }
-                        _ => is_fresh(&takes(DELAY, || meanwhile(DELAY, come, attempt)).unwrap()),
-                    }
-
-                    // Again, after having waited.
-                    let client = listener.connect();
-                    let connection = accept(&listener.fd).unwrap();
-                    is_fresh(&connection);
-                    talk(&client, &connection);
-                    assert_eq!(gettimeout(&listener.fd), Ok(seconds));
-                    assert_eq!(getinterrupt(&listener.fd), Ok(interrupt.into()));
-                });
+            // Not ready.
+            let mut client = None;
+            let come = || client = Some(listener.connect_to_waiting());
+            let attempt = || accept(&listener.fd);
+            match seconds {
+                0.0 => assert_eq!(attempt().err(), Some(EAGAIN)),
+                ..1.0 => {
+                    let expired = takes(Duration::from_secs_f64(seconds), attempt);
+                    assert_eq!(expired.err(), Some(ETIMEDOUT));
+                }
+                _ => is_fresh(&takes(DELAY, || meanwhile(DELAY, come, attempt)).unwrap()),
             }
-        }
+
+            // Again, after having waited.
+            let client = listener.connect();
+            let connection = accept(&listener.fd).unwrap();
+            is_fresh(&connection);
+            talk(&client, &connection);
+            assert_eq!(gettimeout(&listener.fd), Ok(seconds));
+            assert_eq!(getinterrupt(&listener.fd), Ok(interrupt.into()));
+        });
     }
 }
 
 #[test]
 fn a_connection_inherits_no_timeouts_of_other_code() {
     let some = Some(Duration::from_secs(3));
-    for kind in Kind::listening() {
-        for (receive, send) in [(some, None), (None, some), (some, some)] {
-            for nonblocking in [false, true] {
-                about((kind, receive, send, nonblocking), || {
-                    let listener = Listener::new(kind, 1);
-                    set_kernel_timeouts(&listener.fd, receive, send);
-                    set_nonblocking(&listener.fd, nonblocking);
-                    let _client = listener.connect();
-                    is_fresh(&accept(&listener.fd).unwrap());
-                });
-            }
-        }
+    for (kind, (receive, send), nonblocking) in
+        product3(Kind::listening(), [(some, None), (None, some), (some, some)], [false, true])
+    {
+        about((kind, receive, send, nonblocking), || {
+            let listener = Listener::new(kind, 1);
+            set_kernel_timeouts(&listener.fd, receive, send);
+            set_nonblocking(&listener.fd, nonblocking);
+            let _client = listener.connect();
+            is_fresh(&accept(&listener.fd).unwrap());
+        });
     }
 }
 
@@ -379,57 +351,51 @@ fn the_address_of_the_peer_is_told_and_cut_to_its_room() {
 
 #[test]
 fn a_bad_address_length_loses_no_connection() {
-    for kind in Kind::listening() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let listener = Listener::new(kind, 1);
-                assert_eq!(settimeout(&listener.fd, seconds), Ok(0));
-                let client = listener.connect();
-                let mut room = [0xAA_u8; 128];
-                assert_eq!(accept_into(&listener, room.as_mut_ptr(), null_mut()).err(), Some(EFAULT));
-                for bad in [1 << 31, u32::MAX] {
-                    let mut addrlen = bad;
-                    assert_eq!(accept_into(&listener, room.as_mut_ptr(), &raw mut addrlen).err(), Some(EINVAL));
-                    assert_eq!(addrlen, bad);
-                }
-                assert_eq!(room, [0xAA; 128]);
-                // Without a place for the address its length does not matter.
-                let mut ignored = u32::MAX;
-                talk(&client, &accept_into(&listener, null_mut(), &raw mut ignored).unwrap());
-                assert_eq!(ignored, u32::MAX);
-            });
-        }
+    for (kind, seconds) in product(Kind::listening(), MODES) {
+        about((kind, seconds), || {
+            let listener = Listener::new(kind, 1);
+            assert_eq!(settimeout(&listener.fd, seconds), Ok(0));
+            let client = listener.connect();
+            let mut room = [0xAA_u8; 128];
+            assert_eq!(accept_into(&listener, room.as_mut_ptr(), null_mut()).err(), Some(EFAULT));
+            for bad in [1 << 31, u32::MAX] {
+                let mut addrlen = bad;
+                assert_eq!(accept_into(&listener, room.as_mut_ptr(), &raw mut addrlen).err(), Some(EINVAL));
+                assert_eq!(addrlen, bad);
+            }
+            assert_eq!(room, [0xAA; 128]);
+            // Without a place for the address its length does not matter.
+            let mut ignored = u32::MAX;
+            talk(&client, &accept_into(&listener, null_mut(), &raw mut ignored).unwrap());
+            assert_eq!(ignored, u32::MAX);
+        });
     }
 }
 
 #[test]
 fn only_listeners_accept() {
-    for kind in Kind::all() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let socket = with_timeout(kind.bound(), seconds);
-                let listens = Kind::listening().any(|other| other == kind);
-                assert_eq!(accept(&socket).err(), Some(if listens { EINVAL } else { EOPNOTSUPP }));
-            });
-        }
+    for (kind, seconds) in product(Kind::all(), MODES) {
+        about((kind, seconds), || {
+            let socket = with_timeout(kind.bound(), seconds);
+            let listens = Kind::listening().any(|other| other == kind);
+            assert_eq!(accept(&socket).err(), Some(if listens { EINVAL } else { EOPNOTSUPP }));
+        });
     }
 }
 
 #[test]
 fn what_is_no_address_is_refused() {
-    for kind in Kind::all() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let socket = with_timeout(kind.socket(), seconds);
-                let connect_raw = |addr: *const u8, addrlen| {
-                    // SAFETY: the address is NULL or as long as is said.
-                    check(|| unsafe { sock::sock_connect(socket.as_raw_fd(), addr.cast(), addrlen) as isize })
-                };
-                let whole = address(&kind.bound());
-                assert_eq!(connect_raw(std::ptr::null(), whole.len()), Err(EFAULT));
-                assert_eq!(connect_raw(bytes(&whole).as_ptr(), 1), Err(EINVAL));
-                assert_eq!(connect_raw([0; 512].as_ptr(), 512), Err(EINVAL));
-            });
-        }
+    for (kind, seconds) in product(Kind::all(), MODES) {
+        about((kind, seconds), || {
+            let socket = with_timeout(kind.socket(), seconds);
+            let connect_raw = |addr: *const u8, addrlen| {
+                // SAFETY: the address is NULL or as long as is said.
+                check(|| unsafe { sock::sock_connect(socket.as_raw_fd(), addr.cast(), addrlen) as isize })
+            };
+            let whole = address(&kind.bound());
+            assert_eq!(connect_raw(std::ptr::null(), whole.len()), Err(EFAULT));
+            assert_eq!(connect_raw(bytes(&whole).as_ptr(), 1), Err(EINVAL));
+            assert_eq!(connect_raw([0; 512].as_ptr(), 512), Err(EINVAL));
+        });
     }
 }

@@ -9,7 +9,6 @@ use crate::common::*;
 use libc::{EBADF, ECANCELED, ECONNREFUSED, EINVAL, EOVERFLOW, ETIMEDOUT, POLLIN};
 use sock::{LIBSOCK_EAI_NONAME, LIBSOCK_EAI_SERVICE};
 
-const FOREVER: f64 = f64::INFINITY;
 const NONE: i32 = -1;
 /// For a machine that is busy.
 const PATIENCE: f64 = 20.0;

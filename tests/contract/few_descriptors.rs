@@ -6,28 +6,25 @@ use common::call::{accept, recv, send, settimeout};
 use common::*;
 use libc::EMFILE;
 
-const FOREVER: f64 = f64::INFINITY;
 const SHORT: f64 = 0.005;
 const LONG: f64 = 0.3;
 
 #[test]
 fn without_a_free_descriptor_accept_fails_and_loses_nothing() {
     let child = in_child(|| {
-        for kind in Kind::listening() {
-            for seconds in [FOREVER, LONG, SHORT, 0.0] {
-                let listener = Listener::new(kind, 4);
-                settimeout(&listener.fd, seconds).unwrap();
-                let client = listener.connect();
-                assert_eq!(send(&client, b"x", 0), Ok(1));
-                assert_ne!(poll(&listener.fd, libc::POLLIN, SLACK), 0);
-                let allowed = limit_descriptors(0);
-                assert_eq!(accept(&listener.fd).err(), Some(EMFILE));
-                limit_descriptors(allowed);
-                let connection = accept(&listener.fd).expect("accept");
-                let mut data = [0];
-                assert_eq!(recv(&connection, &mut data, 0), Ok(1));
-                assert_eq!(data, *b"x");
-            }
+        for (kind, seconds) in product(Kind::listening(), [FOREVER, LONG, SHORT, 0.0]) {
+            let listener = Listener::new(kind, 4);
+            settimeout(&listener.fd, seconds).unwrap();
+            let client = listener.connect();
+            assert_eq!(send(&client, b"x", 0), Ok(1));
+            assert_ne!(poll(&listener.fd, libc::POLLIN, SLACK), 0);
+            let allowed = limit_descriptors(0);
+            assert_eq!(accept(&listener.fd).err(), Some(EMFILE));
+            limit_descriptors(allowed);
+            let connection = accept(&listener.fd).expect("accept");
+            let mut data = [0];
+            assert_eq!(recv(&connection, &mut data, 0), Ok(1));
+            assert_eq!(data, *b"x");
         }
         0
     });

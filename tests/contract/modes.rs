@@ -13,7 +13,7 @@ use libc::{EAGAIN, EINVAL, EOVERFLOW, ETIMEDOUT};
 const MODES: [f64; 6] = [f64::INFINITY, 0.0, 0.001, 0.05, 5.0, 1e9];
 
 /// Every mode, with and without interruption by signals.
-fn modes() -> impl Iterator<Item = (f64, bool)> {
+fn modes() -> impl Iterator<Item = (f64, bool)> + Clone {
     MODES.into_iter().flat_map(|seconds| [(seconds, false), (seconds, true)])
 }
 
@@ -72,17 +72,15 @@ fn a_fresh_socket_is_blocking() {
 fn every_transition_reads_back() {
     for kind in Kind::all() {
         let socket = kind.socket();
-        for before in modes() {
-            for after in modes() {
-                about((kind, before, after), || {
-                    set(before, &socket);
-                    set(after, &socket);
-                    let (seconds, interrupt) = after;
-                    assert_eq!(gettimeout(&socket), Ok(seconds));
-                    assert_eq!(getblocking(&socket), Ok(usize::from(seconds != 0.0)));
-                    assert_eq!(getinterrupt(&socket), Ok(interrupt.into()));
-                });
-            }
+        for (before, after) in product(modes(), modes()) {
+            about((kind, before, after), || {
+                set(before, &socket);
+                set(after, &socket);
+                let (seconds, interrupt) = after;
+                assert_eq!(gettimeout(&socket), Ok(seconds));
+                assert_eq!(getblocking(&socket), Ok(usize::from(seconds != 0.0)));
+                assert_eq!(getinterrupt(&socket), Ok(interrupt.into()));
+            });
         }
     }
 }
@@ -108,19 +106,17 @@ fn every_transition_is_obeyed() {
 #[test]
 fn interruption_is_kept_when_the_mode_changes_and_changes_no_mode() {
     let socket = UnixStream.socket();
-    for (seconds, interrupt) in modes() {
-        for other in MODES {
-            about((seconds, interrupt, other), || {
-                set((seconds, interrupt), &socket);
-                assert_eq!(settimeout(&socket, other), Ok(0));
-                assert_eq!(getinterrupt(&socket), Ok(interrupt.into()));
-                for on in [!interrupt, !interrupt, interrupt] {
-                    assert_eq!(setinterrupt(&socket, on), Ok(0));
-                    assert_eq!(getinterrupt(&socket), Ok(on.into()));
-                    assert_eq!(gettimeout(&socket), Ok(other));
-                }
-            });
-        }
+    for ((seconds, interrupt), other) in product(modes(), MODES) {
+        about((seconds, interrupt, other), || {
+            set((seconds, interrupt), &socket);
+            assert_eq!(settimeout(&socket, other), Ok(0));
+            assert_eq!(getinterrupt(&socket), Ok(interrupt.into()));
+            for on in [!interrupt, !interrupt, interrupt] {
+                assert_eq!(setinterrupt(&socket, on), Ok(0));
+                assert_eq!(getinterrupt(&socket), Ok(on.into()));
+                assert_eq!(gettimeout(&socket), Ok(other));
+            }
+        });
     }
 }
 
@@ -177,15 +173,13 @@ fn timeouts_are_exact_to_the_nanosecond() {
     ];
     let rounded_up = [(1e-300, 1e-9), (f64::MIN_POSITIVE, 1e-9), (5e-324, 1e-9), (1.1e-9, 2e-9)];
     let cases = unchanged.map(|seconds| (seconds, seconds)).into_iter().chain(rounded_up);
-    for (set, expected) in cases {
-        for interrupt in [false, true] {
-            about((set, interrupt), || {
-                assert_eq!(setinterrupt(&socket, interrupt), Ok(0));
-                assert_eq!(settimeout(&socket, set), Ok(0));
-                assert_eq!(gettimeout(&socket), Ok(expected));
-                assert_eq!(getblocking(&socket), Ok(1));
-            });
-        }
+    for ((set, expected), interrupt) in product(cases, [false, true]) {
+        about((set, interrupt), || {
+            assert_eq!(setinterrupt(&socket, interrupt), Ok(0));
+            assert_eq!(settimeout(&socket, set), Ok(0));
+            assert_eq!(gettimeout(&socket), Ok(expected));
+            assert_eq!(getblocking(&socket), Ok(1));
+        });
     }
 }
 
@@ -202,15 +196,13 @@ fn what_cannot_be_a_timeout_is_refused_and_changes_nothing() {
         (1e10, EOVERFLOW),
         (f64::MAX, EOVERFLOW),
     ];
-    for mode in modes() {
-        for (seconds, error) in refused {
-            about((mode, seconds), || {
-                set(mode, &socket);
-                let before = look(&socket);
-                assert_eq!(settimeout(&socket, seconds), Err(error));
-                assert_eq!(look(&socket), before);
-            });
-        }
+    for (mode, (seconds, error)) in product(modes(), refused) {
+        about((mode, seconds), || {
+            set(mode, &socket);
+            let before = look(&socket);
+            assert_eq!(settimeout(&socket, seconds), Err(error));
+            assert_eq!(look(&socket), before);
+        });
     }
 }
 
@@ -249,17 +241,17 @@ fn a_long_timeout_does_not_wrap() {
 fn other_code_finds_the_flag_that_fits_the_mode() {
     for kind in Kind::all() {
         let socket = kind.socket();
-        for before in modes() {
-            for (seconds, nonblocking) in [(f64::INFINITY, false), (0.0, true), (5.0, false), (1e9, false)] {
-                about((kind, before, seconds), || {
-                    set(before, &socket);
-                    set((seconds, false), &socket);
-                    assert_eq!(is_nonblocking(&socket), nonblocking);
-                    if matches!(seconds, 0.0 | f64::INFINITY) {
-                        assert_eq!(kernel_timeouts(&socket), (None, None));
-                    }
-                });
-            }
+        for (before, (seconds, nonblocking)) in
+            product(modes(), [(f64::INFINITY, false), (0.0, true), (5.0, false), (1e9, false)])
+        {
+            about((kind, before, seconds), || {
+                set(before, &socket);
+                set((seconds, false), &socket);
+                assert_eq!(is_nonblocking(&socket), nonblocking);
+                if matches!(seconds, 0.0 | f64::INFINITY) {
+                    assert_eq!(kernel_timeouts(&socket), (None, None));
+                }
+            });
         }
     }
 }
@@ -310,23 +302,21 @@ fn other_codes_flag_and_timeouts_mean_what_they_say_whatever_the_mode_was() {
     const SHORT: Option<Duration> = Some(Duration::from_millis(40));
     const LONG: Option<Duration> = Some(Duration::from_millis(120));
     thread::scope(|scope| {
-        for (way, set_flag) in FLAG_SETTERS.into_iter().enumerate() {
-            for nonblocking in [false, true] {
-                for receive in [None, SHORT, LONG] {
-                    for send in [None, SHORT, LONG] {
-                        scope.spawn(move || {
-                            for before in modes() {
-                                about((before, way, nonblocking, receive, send), || {
-                                    let (socket, peer) = UnixStream.pair();
-                                    set(before, &socket);
-                                    set_flag(&socket, nonblocking);
-                                    set_kernel_timeouts(&socket, receive, send);
-                                    is_seen_as(nonblocking, receive, send, &socket, &peer);
-                                });
-                            }
+        for ((way, set_flag), nonblocking, receive) in
+            product3(FLAG_SETTERS.into_iter().enumerate(), [false, true], [None, SHORT, LONG])
+        {
+            for send in [None, SHORT, LONG] {
+                scope.spawn(move || {
+                    for before in modes() {
+                        about((before, way, nonblocking, receive, send), || {
+                            let (socket, peer) = UnixStream.pair();
+                            set(before, &socket);
+                            set_flag(&socket, nonblocking);
+                            set_kernel_timeouts(&socket, receive, send);
+                            is_seen_as(nonblocking, receive, send, &socket, &peer);
                         });
                     }
-                }
+                });
             }
         }
     });
@@ -376,15 +366,13 @@ fn each_side_obeys_its_own_timeout_of_other_code() {
     const LONG: Duration = Duration::from_secs(5);
     let (socket, _peer) = UnixStream.pair();
     fill(&socket);
-    for (name, send) in SENDERS {
-        for len in [1, 1 << 16] {
-            about((name, len), || {
-                set_kernel_timeouts(&socket, Some(LONG), Some(SHORT));
-                assert_eq!(takes(SHORT, || send(&socket, &vec![0; len], 0)), Err(ETIMEDOUT));
-                set_kernel_timeouts(&socket, Some(SHORT), Some(4 * SHORT));
-                assert_eq!(takes(4 * SHORT, || send(&socket, &vec![0; len], 0)), Err(ETIMEDOUT));
-            });
-        }
+    for ((name, send), len) in product(SENDERS, [1, 1 << 16]) {
+        about((name, len), || {
+            set_kernel_timeouts(&socket, Some(LONG), Some(SHORT));
+            assert_eq!(takes(SHORT, || send(&socket, &vec![0; len], 0)), Err(ETIMEDOUT));
+            set_kernel_timeouts(&socket, Some(SHORT), Some(4 * SHORT));
+            assert_eq!(takes(4 * SHORT, || send(&socket, &vec![0; len], 0)), Err(ETIMEDOUT));
+        });
     }
     for (name, receive) in RECEIVERS {
         about(name, || {
@@ -411,74 +399,62 @@ fn a_timeout_of_other_code_that_looks_like_ours_is_not_early() {
 
 #[test]
 fn the_flag_set_by_other_code_makes_a_socket_non_blocking_until_it_is_cleared() {
-    for set_flag in FLAG_SETTERS {
-        for interrupt in [false, true] {
-            for seconds in [f64::INFINITY, 5.0, 1e9] {
-                about((seconds, interrupt), || {
-                    let (socket, peer) = UnixStream.pair();
-                    set((seconds, interrupt), &socket);
-                    set_flag(&socket, true);
-                    assert_eq!(gettimeout(&socket), Ok(0.0));
-                    assert_eq!(getblocking(&socket), Ok(0));
-                    obeys(0.0, &socket, &peer);
-                    set_flag(&socket, false);
-                    assert_eq!(gettimeout(&socket), Ok(seconds));
-                    assert_eq!(getinterrupt(&socket), Ok(interrupt.into()));
-                    obeys(seconds, &socket, &peer);
-                });
-            }
-        }
+    for (set_flag, interrupt, seconds) in product3(FLAG_SETTERS, [false, true], [f64::INFINITY, 5.0, 1e9]) {
+        about((seconds, interrupt), || {
+            let (socket, peer) = UnixStream.pair();
+            set((seconds, interrupt), &socket);
+            set_flag(&socket, true);
+            assert_eq!(gettimeout(&socket), Ok(0.0));
+            assert_eq!(getblocking(&socket), Ok(0));
+            obeys(0.0, &socket, &peer);
+            set_flag(&socket, false);
+            assert_eq!(gettimeout(&socket), Ok(seconds));
+            assert_eq!(getinterrupt(&socket), Ok(interrupt.into()));
+            obeys(seconds, &socket, &peer);
+        });
     }
 }
 
 #[test]
 fn the_flag_cleared_by_other_code_makes_a_non_blocking_socket_blocking() {
-    for set_flag in FLAG_SETTERS {
-        for interrupt in [false, true] {
-            let (socket, peer) = UnixStream.pair();
-            set((0.0, interrupt), &socket);
-            set_flag(&socket, false);
-            assert_eq!(gettimeout(&socket), Ok(f64::INFINITY));
-            assert_eq!(getblocking(&socket), Ok(1));
-            obeys(f64::INFINITY, &socket, &peer);
-        }
+    for (set_flag, interrupt) in product(FLAG_SETTERS, [false, true]) {
+        let (socket, peer) = UnixStream.pair();
+        set((0.0, interrupt), &socket);
+        set_flag(&socket, false);
+        assert_eq!(gettimeout(&socket), Ok(f64::INFINITY));
+        assert_eq!(getblocking(&socket), Ok(1));
+        obeys(f64::INFINITY, &socket, &peer);
     }
 }
 
 #[test]
 fn a_timeout_outlives_the_flag_that_other_code_clears() {
-    for set_flag in FLAG_SETTERS {
-        for interrupt in [false, true] {
-            for seconds in [0.001, 0.008, 0.05, 0.2] {
-                about((seconds, interrupt), || {
-                    let (socket, peer) = UnixStream.pair();
-                    set((seconds, interrupt), &socket);
-                    set_flag(&socket, false);
-                    assert_eq!(getblocking(&socket), Ok(1));
-                    assert_eq!(gettimeout(&socket), Ok(seconds));
-                    obeys(seconds, &socket, &peer);
-                });
-            }
-        }
+    for (set_flag, interrupt, seconds) in product3(FLAG_SETTERS, [false, true], [0.001, 0.008, 0.05, 0.2]) {
+        about((seconds, interrupt), || {
+            let (socket, peer) = UnixStream.pair();
+            set((seconds, interrupt), &socket);
+            set_flag(&socket, false);
+            assert_eq!(getblocking(&socket), Ok(1));
+            assert_eq!(gettimeout(&socket), Ok(seconds));
+            obeys(seconds, &socket, &peer);
+        });
     }
 }
 
 #[test]
 fn the_library_has_the_last_word_again() {
-    for (mode, other) in modes().zip(modes().skip(3).chain(modes())) {
-        for nonblocking in [false, true] {
-            for timeout in [None, Some(Duration::from_millis(40))] {
-                about((mode, other, nonblocking, timeout), || {
-                    let (socket, peer) = UnixStream.pair();
-                    set(mode, &socket);
-                    set_nonblocking(&socket, nonblocking);
-                    set_kernel_timeouts(&socket, timeout, timeout);
-                    set(other, &socket);
-                    assert_eq!(gettimeout(&socket), Ok(other.0));
-                    assert_eq!(getinterrupt(&socket), Ok(other.1.into()));
-                    obeys(other.0, &socket, &peer);
-                });
-            }
-        }
+    for ((mode, other), nonblocking, timeout) in
+        product3(modes().zip(modes().skip(3).chain(modes())), [false, true], [None, Some(Duration::from_millis(40))])
+    {
+        about((mode, other, nonblocking, timeout), || {
+            let (socket, peer) = UnixStream.pair();
+            set(mode, &socket);
+            set_nonblocking(&socket, nonblocking);
+            set_kernel_timeouts(&socket, timeout, timeout);
+            set(other, &socket);
+            assert_eq!(gettimeout(&socket), Ok(other.0));
+            assert_eq!(getinterrupt(&socket), Ok(other.1.into()));
+            obeys(other.0, &socket, &peer);
+        });
     }
 }

@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::call::*;
 use crate::common::*;
-use libc::{
-    EADDRINUSE, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINVAL, ENAMETOOLONG, ENOENT, EOVERFLOW, ETIMEDOUT, POLLIN,
-};
+use libc::{EADDRINUSE, EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINVAL, ENAMETOOLONG, ENOENT, ETIMEDOUT, POLLIN};
 use sock::{LIBSOCK_EAI_NONAME, LIBSOCK_EAI_SERVICE};
 use socket2::{Domain, Protocol, SockRef, Type};
 
@@ -112,30 +110,28 @@ fn accept_of(listener: &OwnedFd, client: &OwnedFd) -> OwnedFd {
 
 #[test]
 fn a_connection_is_close_on_exec_and_keeps_the_seconds() {
-    for kind in tcp() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let listener = Listener::new(kind, 16);
-                let client = dial_in_any_mode(host(kind), &port(&listener.fd), seconds).unwrap();
-                assert!(is_close_on_exec(&client));
-                assert_eq!(gettimeout(&client), Ok(seconds));
-                assert_eq!(getblocking(&client), Ok((seconds != 0.0).into()));
-                assert_eq!(getinterrupt(&client), Ok(0));
-                assert_eq!(SockRef::from(&client).peer_addr().unwrap(), listener.address);
-                assert_eq!(SockRef::from(&client).protocol().unwrap(), Some(Protocol::TCP));
-                assert_eq!(SockRef::from(&client).take_error().unwrap().map(|error| error.to_string()), None);
+    for (kind, seconds) in product(tcp(), MODES) {
+        about((kind, seconds), || {
+            let listener = Listener::new(kind, 16);
+            let client = dial_in_any_mode(host(kind), &port(&listener.fd), seconds).unwrap();
+            assert!(is_close_on_exec(&client));
+            assert_eq!(gettimeout(&client), Ok(seconds));
+            assert_eq!(getblocking(&client), Ok((seconds != 0.0).into()));
+            assert_eq!(getinterrupt(&client), Ok(0));
+            assert_eq!(SockRef::from(&client).peer_addr().unwrap(), listener.address);
+            assert_eq!(SockRef::from(&client).protocol().unwrap(), Some(Protocol::TCP));
+            assert_eq!(SockRef::from(&client).take_error().unwrap().map(|error| error.to_string()), None);
 
-                // It is as if the mode had been set on a socket of the caller's own.
-                let other = kind.socket();
-                assert_eq!(settimeout(&other, seconds), Ok(0));
-                assert_eq!(is_nonblocking(&client), is_nonblocking(&other));
-                if seconds == f64::INFINITY {
-                    assert_eq!(kernel_timeouts(&client), (None, None));
-                }
-                assert_eq!(settimeout(&client, PATIENCE), Ok(0));
-                talk(&client, &accept_of(&listener.fd, &client));
-            });
-        }
+            // It is as if the mode had been set on a socket of the caller's own.
+            let other = kind.socket();
+            assert_eq!(settimeout(&other, seconds), Ok(0));
+            assert_eq!(is_nonblocking(&client), is_nonblocking(&other));
+            if seconds == f64::INFINITY {
+                assert_eq!(kernel_timeouts(&client), (None, None));
+            }
+            assert_eq!(settimeout(&client, PATIENCE), Ok(0));
+            talk(&client, &accept_of(&listener.fd, &client));
+        });
     }
 }
 
@@ -186,55 +182,40 @@ fn hosts_and_services_that_cannot_be_are_told_of() {
     for bad in BAD_HOSTS.into_iter().chain([&*long_host, &*endless]) {
         about(bad, || assert_eq!(listen(Some(bad), Some(c"0"), 1).err(), Some(LIBSOCK_EAI_NONAME)));
     }
-    for bad in BAD_SERVICES.into_iter().chain([&*long_host, &*endless]) {
-        for host in [host, None] {
-            about(bad, || assert_eq!(listen(host, Some(bad), 1).err(), Some(LIBSOCK_EAI_SERVICE)));
-        }
+    for (bad, host) in product(BAD_SERVICES.into_iter().chain([&*long_host, &*endless]), [host, None]) {
+        about(bad, || assert_eq!(listen(host, Some(bad), 1).err(), Some(LIBSOCK_EAI_SERVICE)));
     }
 }
 
 #[test]
 fn seconds_that_cannot_be_are_refused() {
-    for (seconds, error) in [
-        (-1.0, EINVAL),
-        (-1e-300, EINVAL),
-        (f64::NEG_INFINITY, EINVAL),
-        (f64::NAN, EINVAL),
-        (1e10, EOVERFLOW),
-        (f64::MAX, EOVERFLOW),
-    ] {
-        for host in [c"127.0.0.1", c"localhost"] {
-            about(seconds, || assert_eq!(dial(Some(host), Some(c"9"), seconds).err(), Some(error)));
-        }
+    for ((seconds, error), host) in product(IMPOSSIBLE_SECONDS, [c"127.0.0.1", c"localhost"]) {
+        about(seconds, || assert_eq!(dial(Some(host), Some(c"9"), seconds).err(), Some(error)));
     }
 }
 
 #[test]
 fn nobody_there_is_refused_in_every_mode() {
-    for kind in tcp() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let deaf = kind.bound();
-                assert_eq!(dial_in_any_mode(host(kind), &port(&deaf), seconds).err(), Some(ECONNREFUSED));
-            });
-        }
+    for (kind, seconds) in product(tcp(), MODES) {
+        about((kind, seconds), || {
+            let deaf = kind.bound();
+            assert_eq!(dial_in_any_mode(host(kind), &port(&deaf), seconds).err(), Some(ECONNREFUSED));
+        });
     }
 }
 
 #[test]
 fn dialing_times_out_and_never_early() {
     thread::scope(|scope| {
-        for kind in tcp() {
-            for seconds in [0.001, 0.02, 0.05, 0.3] {
-                scope.spawn(move || {
-                    about((kind, seconds), || {
-                        let (listener, _clients) = Listener::full(kind);
-                        let port = port(&listener.fd);
-                        let attempt = || dial(Some(host(kind)), Some(&port), seconds);
-                        assert_eq!(takes(Duration::from_secs_f64(seconds), attempt).err(), Some(ETIMEDOUT));
-                    });
+        for (kind, seconds) in product(tcp(), [0.001, 0.02, 0.05, 0.3]) {
+            scope.spawn(move || {
+                about((kind, seconds), || {
+                    let (listener, _clients) = Listener::full(kind);
+                    let port = port(&listener.fd);
+                    let attempt = || dial(Some(host(kind)), Some(&port), seconds);
+                    assert_eq!(takes(Duration::from_secs_f64(seconds), attempt).err(), Some(ETIMEDOUT));
                 });
-            }
+            });
         }
     });
 }
@@ -413,30 +394,28 @@ fn a_service_may_name_its_protocol() {
 #[test]
 fn udp_is_connected_or_bound() {
     for kind in tcp() {
-        for name in [host(kind), c"localhost"] {
-            for seconds in [f64::INFINITY, PATIENCE, 0.0] {
-                about((kind, name, seconds), || {
-                    let receiver = listen(Some(name), Some(c"0/udp"), 7).unwrap();
-                    assert!(is_close_on_exec(&receiver) && !is_nonblocking(&receiver));
-                    assert_eq!(gettimeout(&receiver), Ok(f64::INFINITY));
-                    let socket = SockRef::from(&receiver);
-                    assert_eq!(socket.protocol().unwrap(), Some(Protocol::UDP));
-                    assert!(!socket.reuse_address().unwrap(), "others could take its port");
-                    let service = udp(&port(&receiver));
-                    let outcome = dial(Some(name), Some(&service), seconds);
-                    if name == c"localhost" && seconds == 0.0 {
-                        return assert_eq!(outcome.err(), Some(EAGAIN));
-                    }
-                    let sender = outcome.unwrap();
-                    assert!(is_close_on_exec(&sender));
-                    assert_eq!(gettimeout(&sender), Ok(seconds));
-                    assert_eq!(SockRef::from(&sender).r#type().unwrap(), Type::DGRAM);
-                    assert_eq!(SockRef::from(&sender).peer_addr().unwrap(), address(&receiver));
-                    deliver(&sender, &receiver, b"hello");
-                    assert_eq!(recv(&receiver, &mut [0; 8], 0), Ok(5));
-                    assert_eq!(listen(Some(name), Some(&service), 7).err(), Some(EADDRINUSE));
-                });
-            }
+        for (name, seconds) in product([host(kind), c"localhost"], [f64::INFINITY, PATIENCE, 0.0]) {
+            about((kind, name, seconds), || {
+                let receiver = listen(Some(name), Some(c"0/udp"), 7).unwrap();
+                assert!(is_close_on_exec(&receiver) && !is_nonblocking(&receiver));
+                assert_eq!(gettimeout(&receiver), Ok(f64::INFINITY));
+                let socket = SockRef::from(&receiver);
+                assert_eq!(socket.protocol().unwrap(), Some(Protocol::UDP));
+                assert!(!socket.reuse_address().unwrap(), "others could take its port");
+                let service = udp(&port(&receiver));
+                let outcome = dial(Some(name), Some(&service), seconds);
+                if name == c"localhost" && seconds == 0.0 {
+                    return assert_eq!(outcome.err(), Some(EAGAIN));
+                }
+                let sender = outcome.unwrap();
+                assert!(is_close_on_exec(&sender));
+                assert_eq!(gettimeout(&sender), Ok(seconds));
+                assert_eq!(SockRef::from(&sender).r#type().unwrap(), Type::DGRAM);
+                assert_eq!(SockRef::from(&sender).peer_addr().unwrap(), address(&receiver));
+                deliver(&sender, &receiver, b"hello");
+                assert_eq!(recv(&receiver, &mut [0; 8], 0), Ok(5));
+                assert_eq!(listen(Some(name), Some(&service), 7).err(), Some(EADDRINUSE));
+            });
         }
     }
     let all = listen(None, Some(c"0/udp"), 0).unwrap();

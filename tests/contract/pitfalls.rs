@@ -18,7 +18,6 @@ use libc::{
 };
 use socket2::SockRef;
 
-const FOREVER: f64 = f64::INFINITY;
 const SHORT: f64 = 0.005;
 const LONG: f64 = 0.3;
 const DELAY: Duration = Duration::from_millis(100);
@@ -426,10 +425,8 @@ fn nonblocking_with_timeouts_of_other_code_is_nonblocking() {
                 assert_eq!(receive(&socket, &mut [0], 0), Err(EAGAIN), "{name}");
             }
             fill(&socket);
-            for (name, send) in SENDERS {
-                for data in [&[0; 1][..], &[0; 5000]] {
-                    assert_eq!(send(&socket, data, 0), Err(EAGAIN), "{name} of {}", data.len());
-                }
+            for ((name, send), data) in product(SENDERS, [&[0; 1][..], &[0; 5000]]) {
+                assert_eq!(send(&socket, data, 0), Err(EAGAIN), "{name} of {}", data.len());
             }
             let listener = Listener::new(kind, 1);
             set_kernel_timeouts(&listener.fd, timeouts.0, timeouts.1);

@@ -12,7 +12,6 @@ use common::call::{getblocking, getinterrupt, gettimeout, recv, recvmsg, send, s
 use common::*;
 use libc::{EAGAIN, ETIMEDOUT, c_int};
 
-const FOREVER: f64 = f64::INFINITY;
 const SHORT: f64 = 0.005;
 const LONG: f64 = 0.1;
 const MODES: [f64; 4] = [FOREVER, 0.0, SHORT, LONG];

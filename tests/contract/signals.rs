@@ -16,8 +16,6 @@ use common::*;
 use libc::{EINTR, EPIPE, ETIMEDOUT, SIGALRM, SIGPIPE, SIGUSR1, SIGUSR2, c_int};
 use socket2::SockRef;
 
-const FOREVER: f64 = f64::INFINITY;
-
 /// Handled with `SA_RESTART`.
 const RESTARTING: c_int = SIGUSR1;
 /// Handled without.

@@ -15,7 +15,6 @@ use common::*;
 use libc::{EAGAIN, EINVAL, EPIPE, ETIMEDOUT, SIGUSR1, c_int};
 use socket2::SockRef;
 
-const FOREVER: f64 = f64::INFINITY;
 const SHORT: f64 = 0.005;
 
 /// Runs `body` while other threads do each of `others` over and over.

@@ -6,7 +6,9 @@ mod common;
 use std::cell::Cell;
 use std::os::fd::{AsRawFd, RawFd};
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::call::*;
 use common::*;
@@ -18,6 +20,7 @@ struct Interference {
     looks: u32,
     socket: RawFd,
     seconds: f64,
+    done: &'static AtomicBool,
 }
 
 thread_local! {
@@ -45,6 +48,7 @@ unsafe extern "C" fn getsockopt(
         if looks == 0 {
             let child = in_child(|| settimeout(&next.socket, next.seconds).map_or(1, |_| 0));
             assert_eq!(child, ExitStatus::default(), "the other process");
+            next.done.store(true, SeqCst);
         }
     }
     result as c_int
@@ -65,12 +69,18 @@ fn make_no_timeout_of_their_own() {
             let (one, other) = Kind::UnixStream.pair();
             fill(&one);
             assert_eq!(settimeout(&one, before), Ok(0));
+            let done: &AtomicBool = Box::leak(Box::default());
             let make_ready = || {
+                let end = Instant::now() + SLACK;
+                while !done.load(SeqCst) && Instant::now() < end {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                thread::sleep(Duration::from_secs_f64(2.0 * TIMEOUT));
                 drain(&other);
                 assert_eq!(send(&other, b"x", 0), Ok(1));
             };
-            let (outcome, elapsed) = meanwhile(Duration::from_secs_f64(2.0 * TIMEOUT), make_ready, || {
-                INTERFERENCE.set(Some(Interference { looks, socket: one.as_raw_fd(), seconds: after }));
+            let (outcome, elapsed) = meanwhile(Duration::ZERO, make_ready, || {
+                INTERFERENCE.set(Some(Interference { looks, socket: one.as_raw_fd(), seconds: after, done }));
                 timed(|| match events {
                     libc::POLLIN => recv(&one, &mut [0; 8], 0),
                     _ => send(&one, b"x", 0),

@@ -15,14 +15,20 @@ use libc::{
 };
 use socket2::SockRef;
 
-/// The seconds of every sort of mode.
-const MODES: [f64; 5] = [f64::INFINITY, 0.0, 0.001, 0.05, 30.0];
-
 /// Enough to fill the buffers of any socket several times over.
 const LARGE: usize = 16 << 20;
 
 /// How long another thread makes an operation wait.
 const DELAY: Duration = Duration::from_millis(25);
+
+/// A part of [`large`] was sent, and no more and no less than that arrives.
+fn is_all_that_arrives(sent: usize, socket: OwnedFd, peer: &OwnedFd) {
+    assert!(sent > 0 && sent < LARGE, "{sent}");
+    drop(socket);
+    let mut arrived = vec![0; LARGE];
+    assert_eq!(recvall(peer, &mut arrived, 0), (Err(EPIPE), sent));
+    assert!(arrived[..sent] == large()[..sent]);
+}
 
 fn pair_with(kind: Kind, seconds: f64) -> (OwnedFd, OwnedFd) {
     let (socket, peer) = kind.pair();
@@ -53,18 +59,16 @@ fn obeys<T>(seconds: f64, event: impl FnOnce() + Send, operation: impl FnOnce() 
 
 #[test]
 fn what_is_ready_is_received_in_every_mode() {
-    for kind in Kind::all() {
-        for seconds in MODES {
-            let (socket, peer) = pair_with(kind, seconds);
-            for (name, receive) in RECEIVERS {
-                for flags in [0, MSG_DONTWAIT] {
-                    about((kind, seconds, name, flags), || {
-                        deliver(&peer, &socket, b"hello");
-                        let mut data = [0; 5];
-                        assert_eq!(receive(&socket, &mut data, flags), Ok(5));
-                        assert_eq!(&data, b"hello");
-                    });
-                }
+    for (kind, seconds) in product(Kind::all(), MODES) {
+        let (socket, peer) = pair_with(kind, seconds);
+        for (name, receive) in RECEIVERS {
+            for flags in [0, MSG_DONTWAIT] {
+                about((kind, seconds, name, flags), || {
+                    deliver(&peer, &socket, b"hello");
+                    let mut data = [0; 5];
+                    assert_eq!(receive(&socket, &mut data, flags), Ok(5));
+                    assert_eq!(&data, b"hello");
+                });
             }
         }
     }
@@ -72,20 +76,18 @@ fn what_is_ready_is_received_in_every_mode() {
 
 #[test]
 fn what_there_is_room_for_is_sent_in_every_mode() {
-    for kind in Kind::all() {
-        for seconds in MODES {
-            let (socket, peer) = pair_with(kind, seconds);
-            for (name, send) in SENDERS {
-                // Both sides of the size up to which a send is tried in one go.
-                for len in [1, 5, 2048, 2049, 9000] {
-                    about((kind, seconds, name, len), || {
-                        let data = pattern(len);
-                        let mut received = vec![0; len];
-                        assert_eq!(send(&socket, &data, 0), Ok(len));
-                        assert_eq!(recvall(&peer, &mut received, 0), (Ok(0), len));
-                        assert!(received == data);
-                    });
-                }
+    for (kind, seconds) in product(Kind::all(), MODES) {
+        let (socket, peer) = pair_with(kind, seconds);
+        for (name, send) in SENDERS {
+            // Both sides of the size up to which a send is tried in one go.
+            for len in [1, 5, 2048, 2049, 9000] {
+                about((kind, seconds, name, len), || {
+                    let data = pattern(len);
+                    let mut received = vec![0; len];
+                    assert_eq!(send(&socket, &data, 0), Ok(len));
+                    assert_eq!(recvall(&peer, &mut received, 0), (Ok(0), len));
+                    assert!(received == data);
+                });
             }
         }
     }
@@ -122,21 +124,19 @@ fn sending_what_there_is_no_room_for_obeys_the_mode() {
         thread::scope(|scope| {
             for (name, send) in SENDERS {
                 scope.spawn(move || {
-                    for seconds in MODES {
-                        for len in [1, 4000] {
-                            about((kind, seconds, name, len), || {
-                                let (socket, peer) = pair_with(kind, seconds);
-                                fill(&socket);
-                                let data = vec![7; len];
-                                let event = || assert!(drain(&peer) > 0);
-                                if let Some(sent) = obeys(seconds, event, || send(&socket, &data, 0)) {
-                                    assert!(sent == len || kind.is_stream() && sent > 0 && name != "sendall");
-                                } else {
-                                    drain(&peer);
-                                    assert_eq!(send(&socket, &data, 0), Ok(len));
-                                }
-                            });
-                        }
+                    for (seconds, len) in product(MODES, [1, 4000]) {
+                        about((kind, seconds, name, len), || {
+                            let (socket, peer) = pair_with(kind, seconds);
+                            fill(&socket);
+                            let data = vec![7; len];
+                            let event = || assert!(drain(&peer) > 0);
+                            if let Some(sent) = obeys(seconds, event, || send(&socket, &data, 0)) {
+                                assert!(sent == len || kind.is_stream() && sent > 0 && name != "sendall");
+                            } else {
+                                drain(&peer);
+                                assert_eq!(send(&socket, &data, 0), Ok(len));
+                            }
+                        });
                     }
                 });
             }
@@ -146,26 +146,24 @@ fn sending_what_there_is_no_room_for_obeys_the_mode() {
 
 #[test]
 fn an_unconnected_socket_receives_and_answers_by_address() {
-    for kind in Kind::messages().filter(|kind| *kind != UnixSeqpacket) {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let (server, client) = (kind.bound(), kind.bound());
-                assert_eq!(settimeout(&server, seconds), Ok(0));
-                assert_eq!(sendto(&client, b"question", 0, Some(&address(&server))), Ok(8));
-                let mut data = [0; 32];
-                let (received, from) = recvfrom(&server, &mut data, 0).unwrap();
-                assert_eq!(&data[..received], b"question");
-                assert_eq!(from, address(&client));
-                assert_eq!(sendto(&server, b"answer", 0, Some(&from)), Ok(6));
-                let (received, from) = recvfrom(&client, &mut data, 0).unwrap();
-                assert_eq!(&data[..received], b"answer");
-                assert_eq!(from, address(&server));
-                let ask = || assert_eq!(sendto(&client, b"again", 0, Some(&address(&server))), Ok(5));
-                if let Some((received, from)) = obeys(seconds, ask, || recvfrom(&server, &mut data, 0)) {
-                    assert_eq!((received, from), (5, address(&client)));
-                }
-            });
-        }
+    for (kind, seconds) in product(Kind::messages().filter(|kind| *kind != UnixSeqpacket), MODES) {
+        about((kind, seconds), || {
+            let (server, client) = (kind.bound(), kind.bound());
+            assert_eq!(settimeout(&server, seconds), Ok(0));
+            assert_eq!(sendto(&client, b"question", 0, Some(&address(&server))), Ok(8));
+            let mut data = [0; 32];
+            let (received, from) = recvfrom(&server, &mut data, 0).unwrap();
+            assert_eq!(&data[..received], b"question");
+            assert_eq!(from, address(&client));
+            assert_eq!(sendto(&server, b"answer", 0, Some(&from)), Ok(6));
+            let (received, from) = recvfrom(&client, &mut data, 0).unwrap();
+            assert_eq!(&data[..received], b"answer");
+            assert_eq!(from, address(&server));
+            let ask = || assert_eq!(sendto(&client, b"again", 0, Some(&address(&server))), Ok(5));
+            if let Some((received, from)) = obeys(seconds, ask, || recvfrom(&server, &mut data, 0)) {
+                assert_eq!((received, from), (5, address(&client)));
+            }
+        });
     }
 }
 
@@ -218,132 +216,117 @@ fn bytes(address: &socket2::SockAddr) -> &[u8] {
 
 #[test]
 fn an_empty_message_is_a_success_of_0_and_no_end() {
-    for kind in Kind::messages() {
-        for seconds in MODES {
-            let (socket, peer) = pair_with(kind, seconds);
-            for (sender, send_one) in SENDERS {
-                for (receiver, receive) in RECEIVERS {
-                    if sender == "sendall" || receiver == "recvall" {
-                        continue;
-                    }
-                    about((kind, seconds, sender, receiver), || {
-                        let mut data = [0; 8];
-                        assert_eq!(send_one(&socket, b"", 0), Ok(0));
-                        assert_eq!(send_one(&peer, b"", 0), Ok(0));
-                        assert_eq!(send_one(&peer, b"next", 0), Ok(4));
-                        assert_eq!(receive(&socket, &mut data, 0), Ok(0));
-                        assert_eq!(receive(&socket, &mut data, 0), Ok(4));
-                        assert_eq!(receive(&peer, &mut data, 0), Ok(0));
-                    });
+    for (kind, seconds) in product(Kind::messages(), MODES) {
+        let (socket, peer) = pair_with(kind, seconds);
+        for (sender, send_one) in SENDERS {
+            for (receiver, receive) in RECEIVERS {
+                if sender == "sendall" || receiver == "recvall" {
+                    continue;
                 }
+                about((kind, seconds, sender, receiver), || {
+                    let mut data = [0; 8];
+                    assert_eq!(send_one(&socket, b"", 0), Ok(0));
+                    assert_eq!(send_one(&peer, b"", 0), Ok(0));
+                    assert_eq!(send_one(&peer, b"next", 0), Ok(4));
+                    assert_eq!(receive(&socket, &mut data, 0), Ok(0));
+                    assert_eq!(receive(&socket, &mut data, 0), Ok(4));
+                    assert_eq!(receive(&peer, &mut data, 0), Ok(0));
+                });
             }
-            about((kind, seconds), || {
-                assert_eq!(sendall(&socket, b"", 0), (Ok(0), 0));
-                assert_eq!(recv(&peer, &mut [0; 8], MSG_DONTWAIT), Err(EAGAIN), "sendall sends no empty message");
-            });
         }
+        about((kind, seconds), || {
+            assert_eq!(sendall(&socket, b"", 0), (Ok(0), 0));
+            assert_eq!(recv(&peer, &mut [0; 8], MSG_DONTWAIT), Err(EAGAIN), "sendall sends no empty message");
+        });
     }
 }
 
 #[test]
 fn an_empty_message_ends_a_wait() {
-    for kind in Kind::messages() {
-        for seconds in [f64::INFINITY, 30.0] {
-            let (socket, peer) = pair_with(kind, seconds);
-            for (name, receive) in &RECEIVERS[..3] {
-                about((kind, seconds, name), || {
-                    let send_late = || assert_eq!(send(&peer, b"", 0), Ok(0));
-                    assert_eq!(
-                        takes(DELAY, || meanwhile(DELAY, send_late, || receive(&socket, &mut [0; 8], 0))),
-                        Ok(0)
-                    );
-                });
-            }
+    for (kind, seconds) in product(Kind::messages(), [f64::INFINITY, 30.0]) {
+        let (socket, peer) = pair_with(kind, seconds);
+        for (name, receive) in &RECEIVERS[..3] {
+            about((kind, seconds, name), || {
+                let send_late = || assert_eq!(send(&peer, b"", 0), Ok(0));
+                assert_eq!(takes(DELAY, || meanwhile(DELAY, send_late, || receive(&socket, &mut [0; 8], 0))), Ok(0));
+            });
         }
     }
 }
 
 #[test]
 fn no_bytes_from_a_stream_are_0_and_take_nothing() {
-    for kind in Kind::streams() {
-        for seconds in MODES {
-            let (socket, peer) = pair_with(kind, seconds);
-            deliver(&peer, &socket, b"kept");
-            for (name, receive) in RECEIVERS {
-                about((kind, seconds, name), || assert_eq!(receive(&socket, &mut [], 0), Ok(0)));
-            }
-            for (name, send) in SENDERS {
-                about((kind, seconds, name), || assert_eq!(send(&socket, &[], 0), Ok(0)));
-            }
-            let mut data = [0; 8];
-            assert_eq!(recv(&socket, &mut data, 0), Ok(4));
-            assert_eq!(&data[..4], b"kept");
+    for (kind, seconds) in product(Kind::streams(), MODES) {
+        let (socket, peer) = pair_with(kind, seconds);
+        deliver(&peer, &socket, b"kept");
+        for (name, receive) in RECEIVERS {
+            about((kind, seconds, name), || assert_eq!(receive(&socket, &mut [], 0), Ok(0)));
         }
+        for (name, send) in SENDERS {
+            about((kind, seconds, name), || assert_eq!(send(&socket, &[], 0), Ok(0)));
+        }
+        let mut data = [0; 8];
+        assert_eq!(recv(&socket, &mut data, 0), Ok(4));
+        assert_eq!(&data[..4], b"kept");
     }
 }
 
 #[test]
 fn all_of_nothing_is_done_at_once() {
-    for kind in Kind::all() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let (socket, _peer) = pair_with(kind, seconds);
-                assert_eq!(recvall(&socket, &mut [], 0), (Ok(0), 0));
-                assert_eq!(sendall(&socket, &[], 0), (Ok(0), 0));
-            });
-        }
+    for (kind, seconds) in product(Kind::all(), MODES) {
+        about((kind, seconds), || {
+            let (socket, _peer) = pair_with(kind, seconds);
+            assert_eq!(recvall(&socket, &mut [], 0), (Ok(0), 0));
+            assert_eq!(sendall(&socket, &[], 0), (Ok(0), 0));
+        });
     }
 }
 
 #[test]
 fn a_message_longer_than_the_buffer_is_cut() {
-    for kind in Kind::messages() {
-        for seconds in MODES {
-            let (socket, peer) = pair_with(kind, seconds);
-            for (name, receive) in RECEIVERS {
-                about((kind, seconds, name), || {
-                    // recvall tells of no more bytes than there are in the buffer.
-                    let whole = if name == "recvall" { 4 } else { 10 };
-                    for (flags, expected) in [(0, 4), (MSG_TRUNC, whole)] {
-                        let mut data = [0; 4];
-                        deliver(&peer, &socket, b"0123456789");
-                        deliver(&peer, &socket, b"next");
-                        assert_eq!(receive(&socket, &mut data, flags), Ok(expected));
-                        assert_eq!(&data, b"0123");
-                        assert_eq!(receive(&socket, &mut data, flags), Ok(4));
-                        assert_eq!(&data, b"next", "the rest of a message is lost");
-                    }
-                });
-            }
-            about((kind, seconds, "msg_flags"), || {
-                let mut data = [0; 4];
-                for (flags, expected) in [(0, 4), (MSG_TRUNC, 10)] {
+    for (kind, seconds) in product(Kind::messages(), MODES) {
+        let (socket, peer) = pair_with(kind, seconds);
+        for (name, receive) in RECEIVERS {
+            about((kind, seconds, name), || {
+                // recvall tells of no more bytes than there are in the buffer.
+                let whole = if name == "recvall" { 4 } else { 10 };
+                for (flags, expected) in [(0, 4), (MSG_TRUNC, whole)] {
+                    let mut data = [0; 4];
                     deliver(&peer, &socket, b"0123456789");
-                    let received = recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut [], flags).unwrap();
-                    assert_eq!((received.bytes, received.flags & MSG_TRUNC), (expected, MSG_TRUNC));
+                    deliver(&peer, &socket, b"next");
+                    assert_eq!(receive(&socket, &mut data, flags), Ok(expected));
+                    assert_eq!(&data, b"0123");
+                    assert_eq!(receive(&socket, &mut data, flags), Ok(4));
+                    assert_eq!(&data, b"next", "the rest of a message is lost");
                 }
-                deliver(&peer, &socket, b"fits");
-                let received = recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut [], 0).unwrap();
-                assert_eq!((received.bytes, received.flags & MSG_TRUNC), (4, 0));
             });
         }
+        about((kind, seconds, "msg_flags"), || {
+            let mut data = [0; 4];
+            for (flags, expected) in [(0, 4), (MSG_TRUNC, 10)] {
+                deliver(&peer, &socket, b"0123456789");
+                let received = recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut [], flags).unwrap();
+                assert_eq!((received.bytes, received.flags & MSG_TRUNC), (expected, MSG_TRUNC));
+            }
+            deliver(&peer, &socket, b"fits");
+            let received = recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut [], 0).unwrap();
+            assert_eq!((received.bytes, received.flags & MSG_TRUNC), (4, 0));
+        });
     }
 }
 
 #[test]
 fn recvall_puts_messages_one_after_the_other() {
-    for kind in Kind::messages() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                for part in [b"one".as_slice(), b"two", b"three"] {
-                    deliver(&peer, &socket, part);
-                }
-                let mut data = [0; 9];
-                assert_eq!(recvall(&socket, &mut data, 0), (Ok(0), 9));
-                assert_eq!(&data, b"onetwothr");
-            });
-        }
+    for (kind, seconds) in product(Kind::messages(), MODES) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            for part in [b"one".as_slice(), b"two", b"three"] {
+                deliver(&peer, &socket, part);
+            }
+            let mut data = [0; 9];
+            assert_eq!(recvall(&socket, &mut data, 0), (Ok(0), 9));
+            assert_eq!(&data, b"onetwothr");
+        });
     }
 }
 
@@ -351,62 +334,52 @@ fn recvall_puts_messages_one_after_the_other() {
 fn recvall_reads_past_the_marks_in_a_stream() {
     let (witness, _) = UnixDatagram.pair();
     let control = rights(&[witness.as_raw_fd()]);
-    for kind in Kind::streams() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                for part in [b"one", b"two", b"six"] {
-                    // One receive does not go beyond a descriptor, or urgent data.
-                    if kind.is_unix() {
-                        assert_eq!(sendmsg(&peer, &[IoSlice::new(part)], &control, 0), Ok(3));
-                    } else {
-                        deliver(&peer, &socket, part);
-                        assert_eq!(send(&peer, b"!", MSG_OOB), Ok(1));
-                    }
+    for (kind, seconds) in product(Kind::streams(), MODES) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            for part in [b"one", b"two", b"six"] {
+                // One receive does not go beyond a descriptor, or urgent data.
+                if kind.is_unix() {
+                    assert_eq!(sendmsg(&peer, &[IoSlice::new(part)], &control, 0), Ok(3));
+                } else {
+                    deliver(&peer, &socket, part);
+                    assert_eq!(send(&peer, b"!", MSG_OOB), Ok(1));
                 }
-                let mut data = [0; 9];
-                assert_eq!(recvall(&socket, &mut data, 0), (Ok(0), 9));
-                // Urgent data that newer data follows is like any other.
-                assert_eq!(&data, if kind.is_unix() { b"onetwosix" } else { b"one!two!s" });
-            });
-        }
+            }
+            let mut data = [0; 9];
+            assert_eq!(recvall(&socket, &mut data, 0), (Ok(0), 9));
+            // Urgent data that newer data follows is like any other.
+            assert_eq!(&data, if kind.is_unix() { b"onetwosix" } else { b"one!two!s" });
+        });
     }
 }
 
 #[test]
 fn the_end_of_a_stream_is_0_and_for_recvall_epipe() {
-    for kind in Kind::listening() {
-        for seconds in MODES {
-            for (name, receive) in RECEIVERS {
-                about((kind, seconds, name), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    deliver(&peer, &socket, b"last words");
-                    drop(peer);
-                    let mut data = [0; 10];
-                    assert_eq!(receive(&socket, &mut data, 0), Ok(10));
-                    for _ in 0..2 {
-                        let end = if name == "recvall" { Err(EPIPE) } else { Ok(0) };
-                        assert_eq!(receive(&socket, &mut data, 0), end);
-                    }
-                });
+    for (kind, seconds, (name, receive)) in product3(Kind::listening(), MODES, RECEIVERS) {
+        about((kind, seconds, name), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            deliver(&peer, &socket, b"last words");
+            drop(peer);
+            let mut data = [0; 10];
+            assert_eq!(receive(&socket, &mut data, 0), Ok(10));
+            for _ in 0..2 {
+                let end = if name == "recvall" { Err(EPIPE) } else { Ok(0) };
+                assert_eq!(receive(&socket, &mut data, 0), end);
             }
-        }
+        });
     }
 }
 
 #[test]
 fn the_end_of_a_stream_ends_a_wait() {
-    for kind in Kind::listening() {
-        for seconds in [f64::INFINITY, 30.0] {
-            for (name, receive) in RECEIVERS {
-                about((kind, seconds, name), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    let end = if name == "recvall" { Err(EPIPE) } else { Ok(0) };
-                    let outcome = takes(DELAY, || meanwhile(DELAY, || drop(peer), || receive(&socket, &mut [0; 8], 0)));
-                    assert_eq!(outcome, end);
-                });
-            }
-        }
+    for (kind, seconds, (name, receive)) in product3(Kind::listening(), [f64::INFINITY, 30.0], RECEIVERS) {
+        about((kind, seconds, name), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            let end = if name == "recvall" { Err(EPIPE) } else { Ok(0) };
+            let outcome = takes(DELAY, || meanwhile(DELAY, || drop(peer), || receive(&socket, &mut [0; 8], 0)));
+            assert_eq!(outcome, end);
+        });
     }
 }
 
@@ -422,60 +395,54 @@ fn reset(kind: Kind, socket: &OwnedFd, peer: OwnedFd) {
 
 #[test]
 fn a_reset_connection_is_econnreset() {
-    for kind in Kind::streams() {
-        for seconds in MODES {
-            for (name, receive) in RECEIVERS {
-                about((kind, seconds, name), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    reset(kind, &socket, peer);
-                    assert_eq!(receive(&socket, &mut [0; 8], 0), Err(ECONNRESET));
-                });
-            }
-            for (name, send) in SENDERS.into_iter().filter(|_| kind.is_tcp()) {
-                about((kind, seconds, name), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    reset(kind, &socket, peer);
-                    assert_eq!(send(&socket, b"x", 0), Err(ECONNRESET));
-                    assert_eq!(send(&socket, b"x", 0), Err(EPIPE));
-                });
-            }
+    for (kind, seconds) in product(Kind::streams(), MODES) {
+        for (name, receive) in RECEIVERS {
+            about((kind, seconds, name), || {
+                let (socket, peer) = pair_with(kind, seconds);
+                reset(kind, &socket, peer);
+                assert_eq!(receive(&socket, &mut [0; 8], 0), Err(ECONNRESET));
+            });
+        }
+        for (name, send) in SENDERS.into_iter().filter(|_| kind.is_tcp()) {
+            about((kind, seconds, name), || {
+                let (socket, peer) = pair_with(kind, seconds);
+                reset(kind, &socket, peer);
+                assert_eq!(send(&socket, b"x", 0), Err(ECONNRESET));
+                assert_eq!(send(&socket, b"x", 0), Err(EPIPE));
+            });
         }
     }
 }
 
 #[test]
 fn a_reset_ends_a_wait() {
-    for kind in Kind::streams().filter(|kind| kind.is_tcp()) {
-        for seconds in [f64::INFINITY, 30.0] {
-            for (name, receive) in RECEIVERS {
-                about((kind, seconds, name), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    let event = || reset(kind, &socket, peer);
-                    let outcome = takes(DELAY, || meanwhile(DELAY, event, || receive(&socket, &mut [0; 8], 0)));
-                    assert_eq!(outcome, Err(ECONNRESET));
-                });
-            }
-        }
+    for (kind, seconds, (name, receive)) in
+        product3(Kind::streams().filter(|kind| kind.is_tcp()), [f64::INFINITY, 30.0], RECEIVERS)
+    {
+        about((kind, seconds, name), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            let event = || reset(kind, &socket, peer);
+            let outcome = takes(DELAY, || meanwhile(DELAY, event, || receive(&socket, &mut [0; 8], 0)));
+            assert_eq!(outcome, Err(ECONNRESET));
+        });
     }
 }
 
 #[test]
 fn a_refused_datagram_is_told_of() {
-    for kind in Kind::all().filter(|kind| matches!(kind, Udp4 | Udp6)) {
-        for seconds in MODES {
-            for (name, receive) in RECEIVERS {
-                about((kind, seconds, name), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    drop(peer);
-                    assert_eq!(send(&socket, b"x", 0), Ok(1));
-                    assert_ne!(poll(&socket, 0, SLACK) & POLLERR, 0, "no refusal came back");
-                    assert_eq!(receive(&socket, &mut [0; 8], 0), Err(ECONNREFUSED));
-                    if seconds == 0.0 {
-                        assert_eq!(receive(&socket, &mut [0; 8], 0), Err(EAGAIN));
-                    }
-                });
+    for (kind, seconds, (name, receive)) in
+        product3(Kind::all().filter(|kind| matches!(kind, Udp4 | Udp6)), MODES, RECEIVERS)
+    {
+        about((kind, seconds, name), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            drop(peer);
+            assert_eq!(send(&socket, b"x", 0), Ok(1));
+            assert_ne!(poll(&socket, 0, SLACK) & POLLERR, 0, "no refusal came back");
+            assert_eq!(receive(&socket, &mut [0; 8], 0), Err(ECONNREFUSED));
+            if seconds == 0.0 {
+                assert_eq!(receive(&socket, &mut [0; 8], 0), Err(EAGAIN));
             }
-        }
+        });
     }
 }
 
@@ -489,121 +456,98 @@ fn recvall_counts_exactly_on_every_failure() {
         ("closed", 30.0, EPIPE),
         ("closed", 0.0, EPIPE),
     ];
-    for kind in Kind::streams() {
-        for (event, seconds, error) in failures {
-            for came in [0, 1, 1000, 60_000] {
-                about((kind, event, seconds, came), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    let data = pattern(came);
-                    assert_eq!(sendall(&peer, &data, 0), (Ok(0), came));
-                    let _peer = (event == "quiet").then_some(peer);
-                    let mut buffer = vec![0xEE; 100_000];
-                    assert_eq!(recvall(&socket, &mut buffer, 0), (Err(error), came));
-                    assert!(buffer[..came] == data);
-                    assert!(buffer[came..].iter().all(|byte| *byte == 0xEE));
-                });
-            }
-        }
+    for (kind, (event, seconds, error), came) in product3(Kind::streams(), failures, [0, 1, 1000, 60_000]) {
+        about((kind, event, seconds, came), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            let data = pattern(came);
+            assert_eq!(sendall(&peer, &data, 0), (Ok(0), came));
+            let _peer = (event == "quiet").then_some(peer);
+            let mut buffer = vec![0xEE; 100_000];
+            assert_eq!(recvall(&socket, &mut buffer, 0), (Err(error), came));
+            assert!(buffer[..came] == data);
+            assert!(buffer[came..].iter().all(|byte| *byte == 0xEE));
+        });
     }
 }
 
 #[test]
 fn recvall_counts_exactly_when_the_connection_is_reset() {
-    for kind in Kind::streams().filter(|kind| kind.is_tcp()) {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                deliver(&peer, &socket, &pattern(1000));
-                let mut buffer = vec![0; 2000];
-                reset(kind, &socket, peer);
-                let (outcome, received) = recvall(&socket, &mut buffer, 0);
-                assert_eq!((outcome, received), (Err(ECONNRESET), 1000));
-                assert!(buffer[..1000] == pattern(1000));
-            });
-        }
+    for (kind, seconds) in product(Kind::streams().filter(|kind| kind.is_tcp()), MODES) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            deliver(&peer, &socket, &pattern(1000));
+            let mut buffer = vec![0; 2000];
+            reset(kind, &socket, peer);
+            let (outcome, received) = recvall(&socket, &mut buffer, 0);
+            assert_eq!((outcome, received), (Err(ECONNRESET), 1000));
+            assert!(buffer[..1000] == pattern(1000));
+        });
     }
 }
 
 #[test]
 fn sendall_counts_exactly_on_every_failure() {
-    for kind in Kind::streams() {
-        for (seconds, error) in [(0.0, EAGAIN), (0.001, ETIMEDOUT), (0.05, ETIMEDOUT)] {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                let data = large();
-                let (outcome, sent) = takes(Duration::from_secs_f64(seconds), || sendall(&socket, data, 0));
-                assert_eq!(outcome, Err(error));
-                // No more and no less than that arrives.
-                drop(socket);
-                let mut arrived = vec![0; LARGE];
-                assert_eq!(recvall(&peer, &mut arrived, 0), (Err(EPIPE), sent));
-                assert!(arrived[..sent] == data[..sent]);
-                assert!(sent > 0 && sent < LARGE);
-            });
-        }
+    for (kind, (seconds, error)) in product(Kind::streams(), [(0.0, EAGAIN), (0.001, ETIMEDOUT), (0.05, ETIMEDOUT)]) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            let data = large();
+            let (outcome, sent) = takes(Duration::from_secs_f64(seconds), || sendall(&socket, data, 0));
+            assert_eq!(outcome, Err(error));
+            is_all_that_arrives(sent, socket, &peer);
+        });
     }
 }
 
 #[test]
 fn sendall_on_a_broken_pipe_has_sent_nothing() {
-    for kind in Kind::streams() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let (socket, _peer) = pair_with(kind, seconds);
-                SockRef::from(&socket).shutdown(std::net::Shutdown::Write).unwrap();
-                assert_eq!(sendall(&socket, large(), 0), (Err(EPIPE), 0));
-            });
-        }
+    for (kind, seconds) in product(Kind::streams(), MODES) {
+        about((kind, seconds), || {
+            let (socket, _peer) = pair_with(kind, seconds);
+            SockRef::from(&socket).shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(sendall(&socket, large(), 0), (Err(EPIPE), 0));
+        });
     }
 }
 
 #[test]
 fn a_large_buffer_goes_and_comes_whole() {
     let data = large();
-    for kind in Kind::streams() {
-        for seconds in [f64::INFINITY, 30.0] {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                assert_eq!(settimeout(&peer, seconds), Ok(0));
-                let mut arrived = vec![0; LARGE];
-                thread::scope(|scope| {
-                    let sender = scope.spawn(|| sendall(&socket, data, 0));
-                    assert_eq!(recvall(&peer, &mut arrived, 0), (Ok(0), LARGE));
-                    assert_eq!(sender.join().unwrap(), (Ok(0), LARGE));
-                });
-                assert!(arrived == data);
+    for (kind, seconds) in product(Kind::streams(), [f64::INFINITY, 30.0]) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            assert_eq!(settimeout(&peer, seconds), Ok(0));
+            let mut arrived = vec![0; LARGE];
+            thread::scope(|scope| {
+                let sender = scope.spawn(|| sendall(&socket, data, 0));
+                assert_eq!(recvall(&peer, &mut arrived, 0), (Ok(0), LARGE));
+                assert_eq!(sender.join().unwrap(), (Ok(0), LARGE));
             });
-        }
+            assert!(arrived == data);
+        });
     }
 }
 
 #[test]
 fn a_large_send_is_whole_in_blocking_mode_and_a_part_in_others() {
     let data = large();
-    for kind in Kind::streams() {
-        for (name, send) in &SENDERS[..3] {
-            about((kind, name), || {
-                let (socket, peer) = kind.pair();
-                let mut arrived = vec![0; LARGE];
-                thread::scope(|scope| {
-                    let sender = scope.spawn(|| send(&socket, data, 0));
-                    thread::sleep(DELAY);
-                    assert_eq!(recvall(&peer, &mut arrived, 0), (Ok(0), LARGE));
-                    assert_eq!(sender.join().unwrap(), Ok(LARGE));
-                });
-                assert!(arrived == data);
+    for (kind, (name, send)) in product(Kind::streams(), &SENDERS[..3]) {
+        about((kind, name), || {
+            let (socket, peer) = kind.pair();
+            let mut arrived = vec![0; LARGE];
+            thread::scope(|scope| {
+                let sender = scope.spawn(|| send(&socket, data, 0));
+                thread::sleep(DELAY);
+                assert_eq!(recvall(&peer, &mut arrived, 0), (Ok(0), LARGE));
+                assert_eq!(sender.join().unwrap(), Ok(LARGE));
             });
-            for seconds in [0.0, 0.001, 0.05, 30.0] {
-                about((kind, name, seconds), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    let sent = takes(Duration::ZERO, || send(&socket, data, 0)).unwrap();
-                    assert!(sent > 0 && sent < LARGE, "{sent}");
-                    drop(socket);
-                    let mut arrived = vec![0; LARGE];
-                    assert_eq!(recvall(&peer, &mut arrived, 0), (Err(EPIPE), sent));
-                    assert!(arrived[..sent] == data[..sent]);
-                });
-            }
+            assert!(arrived == data);
+        });
+        for seconds in [0.0, 0.001, 0.05, 30.0] {
+            about((kind, name, seconds), || {
+                let (socket, peer) = pair_with(kind, seconds);
+                let sent = takes(Duration::ZERO, || send(&socket, data, 0)).unwrap();
+                is_all_that_arrives(sent, socket, &peer);
+            });
         }
     }
 }
@@ -710,18 +654,12 @@ fn a_message_of_many_buffers_is_gathered_and_its_control_data_goes_once() {
 fn a_message_of_many_buffers_goes_in_part_when_it_may_not_wait() {
     let data = large();
     let buffers: Vec<IoSlice> = data.chunks(100_000).map(IoSlice::new).collect();
-    for kind in Kind::streams() {
-        for seconds in [0.0, 0.001, 0.05, 30.0] {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                let sent = sendmsg(&socket, &buffers, &[], 0).unwrap();
-                assert!(sent > 0 && sent < LARGE, "{sent}");
-                drop(socket);
-                let mut arrived = vec![0; LARGE];
-                assert_eq!(recvall(&peer, &mut arrived, 0), (Err(EPIPE), sent));
-                assert!(arrived[..sent] == data[..sent]);
-            });
-        }
+    for (kind, seconds) in product(Kind::streams(), [0.0, 0.001, 0.05, 30.0]) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            let sent = sendmsg(&socket, &buffers, &[], 0).unwrap();
+            is_all_that_arrives(sent, socket, &peer);
+        });
     }
 }
 
@@ -729,54 +667,49 @@ fn a_message_of_many_buffers_goes_in_part_when_it_may_not_wait() {
 fn control_data_waits_with_its_first_byte_and_goes_once() {
     let (witness, _) = UnixDatagram.pair();
     let control = rights(&[witness.as_raw_fd()]);
-    for kind in [UnixStream, UnixDatagram, UnixSeqpacket] {
-        for seconds in [f64::INFINITY, 0.0, 0.001, 0.05, 30.0] {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                let filled = fill(&socket);
-                let data = pattern(4000);
-                let send =
-                    || sendmsg(&socket, &[IoSlice::new(&data[..1000]), IoSlice::new(&data[1000..])], &control, 0);
-                let make_room = || assert_eq!(recvall(&peer, &mut vec![0; filled], 0), (Ok(0), filled));
-                let sent = obeys(seconds, make_room, send).unwrap_or_else(|| {
-                    make_room();
-                    assert_eq!(drain(&peer), 0, "a failed send sends nothing");
-                    send().unwrap()
-                });
-                let (mut buffer, mut space) = ([0; 8000], [0; 64]);
-                let (mut arrived, mut passed) = (0, 0);
-                while arrived < sent {
-                    let mut into = [IoSliceMut::new(&mut buffer)];
-                    let received = recvmsg(&peer, &mut into, &mut space, MSG_DONTWAIT).unwrap();
-                    arrived += received.bytes;
-                    passed += descriptors(&space[..received.control]).len();
-                }
-                assert_eq!((arrived, passed), (sent, 1));
+    for (kind, seconds) in product([UnixStream, UnixDatagram, UnixSeqpacket], [f64::INFINITY, 0.0, 0.001, 0.05, 30.0]) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            let filled = fill(&socket);
+            let data = pattern(4000);
+            let send = || sendmsg(&socket, &[IoSlice::new(&data[..1000]), IoSlice::new(&data[1000..])], &control, 0);
+            let make_room = || assert_eq!(recvall(&peer, &mut vec![0; filled], 0), (Ok(0), filled));
+            let sent = obeys(seconds, make_room, send).unwrap_or_else(|| {
+                make_room();
+                assert_eq!(drain(&peer), 0, "a failed send sends nothing");
+                send().unwrap()
             });
-        }
+            let (mut buffer, mut space) = ([0; 8000], [0; 64]);
+            let (mut arrived, mut passed) = (0, 0);
+            while arrived < sent {
+                let mut into = [IoSliceMut::new(&mut buffer)];
+                let received = recvmsg(&peer, &mut into, &mut space, MSG_DONTWAIT).unwrap();
+                arrived += received.bytes;
+                passed += descriptors(&space[..received.control]).len();
+            }
+            assert_eq!((arrived, passed), (sent, 1));
+        });
     }
 }
 
 #[test]
 fn descriptors_received_are_close_on_exec() {
     let (one, other) = UnixStream.pair();
-    for kind in [UnixStream, UnixDatagram, UnixSeqpacket] {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                let control = rights(&[one.as_raw_fd(), other.as_raw_fd()]);
-                let send_late = || assert_eq!(sendmsg(&peer, &[IoSlice::new(b"x")], &control, 0), Ok(1));
-                let (mut byte, mut space) = ([0; 1], [0; 64]);
-                let mut receive = || recvmsg(&socket, &mut [IoSliceMut::new(&mut byte)], &mut space, 0);
-                let received = obeys(seconds, send_late, &mut receive).unwrap_or_else(|| {
-                    send_late();
-                    receive().unwrap()
-                });
-                let passed = descriptors(&space[..received.control]);
-                assert_eq!((received.bytes, passed.len()), (1, 2));
-                assert!(passed.iter().all(is_close_on_exec));
+    for (kind, seconds) in product([UnixStream, UnixDatagram, UnixSeqpacket], MODES) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            let control = rights(&[one.as_raw_fd(), other.as_raw_fd()]);
+            let send_late = || assert_eq!(sendmsg(&peer, &[IoSlice::new(b"x")], &control, 0), Ok(1));
+            let (mut byte, mut space) = ([0; 1], [0; 64]);
+            let mut receive = || recvmsg(&socket, &mut [IoSliceMut::new(&mut byte)], &mut space, 0);
+            let received = obeys(seconds, send_late, &mut receive).unwrap_or_else(|| {
+                send_late();
+                receive().unwrap()
             });
-        }
+            let passed = descriptors(&space[..received.control]);
+            assert_eq!((received.bytes, passed.len()), (1, 2));
+            assert!(passed.iter().all(is_close_on_exec));
+        });
     }
 }
 
@@ -785,31 +718,29 @@ fn a_slow_reader_does_not_prolong_sendall() {
     const TIMEOUT: Duration = Duration::from_millis(400);
     let data = large();
     thread::scope(|scope| {
-        for kind in Kind::streams() {
-            for appetite in [1, 4096, 20_000] {
-                scope.spawn(move || {
-                    about((kind, appetite), || {
-                        let (socket, peer) = pair_with(kind, TIMEOUT.as_secs_f64());
-                        let (done, peer) = (&AtomicBool::new(false), &peer);
-                        let (outcome, read) = thread::scope(|scope| {
-                            let reader = scope.spawn(move || {
-                                let (mut read, mut buffer) = (0, vec![0; appetite]);
-                                while !done.load(Relaxed) {
-                                    thread::sleep(Duration::from_millis(5));
-                                    read += recv(peer, &mut buffer, MSG_DONTWAIT).unwrap_or(0);
-                                }
-                                read
-                            });
-                            let outcome = takes(TIMEOUT, || sendall(&socket, data, 0));
-                            done.store(true, Relaxed);
-                            (outcome, reader.join().unwrap())
+        for (kind, appetite) in product(Kind::streams(), [1, 4096, 20_000]) {
+            scope.spawn(move || {
+                about((kind, appetite), || {
+                    let (socket, peer) = pair_with(kind, TIMEOUT.as_secs_f64());
+                    let (done, peer) = (&AtomicBool::new(false), &peer);
+                    let (outcome, read) = thread::scope(|scope| {
+                        let reader = scope.spawn(move || {
+                            let (mut read, mut buffer) = (0, vec![0; appetite]);
+                            while !done.load(Relaxed) {
+                                thread::sleep(Duration::from_millis(5));
+                                read += recv(peer, &mut buffer, MSG_DONTWAIT).unwrap_or(0);
+                            }
+                            read
                         });
-                        drop(socket);
-                        let (_, rest) = recvall(peer, &mut vec![0; LARGE], 0);
-                        assert_eq!(outcome, (Err(ETIMEDOUT), read + rest));
+                        let outcome = takes(TIMEOUT, || sendall(&socket, data, 0));
+                        done.store(true, Relaxed);
+                        (outcome, reader.join().unwrap())
                     });
+                    drop(socket);
+                    let (_, rest) = recvall(peer, &mut vec![0; LARGE], 0);
+                    assert_eq!(outcome, (Err(ETIMEDOUT), read + rest));
                 });
-            }
+            });
         }
     });
 }
@@ -818,57 +749,53 @@ fn a_slow_reader_does_not_prolong_sendall() {
 fn a_slow_writer_does_not_prolong_recvall() {
     const TIMEOUT: Duration = Duration::from_millis(400);
     thread::scope(|scope| {
-        for kind in Kind::streams() {
-            for portion in [1, 1000, 10_000] {
-                scope.spawn(move || {
-                    about((kind, portion), || {
-                        let (socket, peer) = pair_with(kind, TIMEOUT.as_secs_f64());
-                        let done = &AtomicBool::new(false);
-                        let mut buffer = vec![0; LARGE];
-                        let first = send(&peer, &vec![b'w'; portion], 0).unwrap();
-                        let (outcome, written) = thread::scope(|scope| {
-                            let writer = scope.spawn(move || {
-                                let mut written = first;
-                                while !done.load(Relaxed) {
-                                    thread::sleep(Duration::from_millis(5));
-                                    written += send(&peer, &vec![b'w'; portion], MSG_DONTWAIT).unwrap_or(0);
-                                }
-                                written
-                            });
-                            let outcome = takes(TIMEOUT, || recvall(&socket, &mut buffer, 0));
-                            done.store(true, Relaxed);
-                            (outcome, writer.join().unwrap())
+        for (kind, portion) in product(Kind::streams(), [1, 1000, 10_000]) {
+            scope.spawn(move || {
+                about((kind, portion), || {
+                    let (socket, peer) = pair_with(kind, TIMEOUT.as_secs_f64());
+                    let done = &AtomicBool::new(false);
+                    let mut buffer = vec![0; LARGE];
+                    let first = send(&peer, &vec![b'w'; portion], 0).unwrap();
+                    let (outcome, written) = thread::scope(|scope| {
+                        let writer = scope.spawn(move || {
+                            let mut written = first;
+                            while !done.load(Relaxed) {
+                                thread::sleep(Duration::from_millis(5));
+                                written += send(&peer, &vec![b'w'; portion], MSG_DONTWAIT).unwrap_or(0);
+                            }
+                            written
                         });
-                        let (_, rest) = recvall(&socket, &mut vec![0; LARGE], 0);
-                        assert_eq!(outcome, (Err(ETIMEDOUT), written - rest));
-                        let received = written - rest;
-                        assert!(buffer[..received].iter().all(|byte| *byte == b'w'));
-                        assert!(buffer[received..].iter().all(|byte| *byte == 0));
+                        let outcome = takes(TIMEOUT, || recvall(&socket, &mut buffer, 0));
+                        done.store(true, Relaxed);
+                        (outcome, writer.join().unwrap())
                     });
+                    let (_, rest) = recvall(&socket, &mut vec![0; LARGE], 0);
+                    assert_eq!(outcome, (Err(ETIMEDOUT), written - rest));
+                    let received = written - rest;
+                    assert!(buffer[..received].iter().all(|byte| *byte == b'w'));
+                    assert!(buffer[received..].iter().all(|byte| *byte == 0));
                 });
-            }
+            });
         }
     });
 }
 
 #[test]
 fn msg_dontwait_does_not_wait_in_any_mode() {
-    for kind in Kind::all() {
-        for seconds in MODES {
-            let (socket, _peer) = pair_with(kind, seconds);
-            for (name, receive) in RECEIVERS {
+    for (kind, seconds) in product(Kind::all(), MODES) {
+        let (socket, _peer) = pair_with(kind, seconds);
+        for (name, receive) in RECEIVERS {
+            about((kind, seconds, name), || {
+                assert_eq!(receive(&socket, &mut [0; 8], MSG_DONTWAIT), Err(EAGAIN));
+            });
+        }
+        if Kind::filling().any(|filling| filling == kind) {
+            fill(&socket);
+            for (name, send) in SENDERS {
                 about((kind, seconds, name), || {
-                    assert_eq!(receive(&socket, &mut [0; 8], MSG_DONTWAIT), Err(EAGAIN));
+                    assert_eq!(send(&socket, b"x", MSG_DONTWAIT), Err(EAGAIN));
+                    assert_eq!(send(&socket, &[0; 5000], MSG_DONTWAIT), Err(EAGAIN));
                 });
-            }
-            if Kind::filling().any(|filling| filling == kind) {
-                fill(&socket);
-                for (name, send) in SENDERS {
-                    about((kind, seconds, name), || {
-                        assert_eq!(send(&socket, b"x", MSG_DONTWAIT), Err(EAGAIN));
-                        assert_eq!(send(&socket, &[0; 5000], MSG_DONTWAIT), Err(EAGAIN));
-                    });
-                }
             }
         }
     }
@@ -876,138 +803,127 @@ fn msg_dontwait_does_not_wait_in_any_mode() {
 
 #[test]
 fn msg_dontwait_sends_and_receives_a_part_in_any_mode() {
-    for kind in Kind::streams() {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                for (_, send) in &SENDERS[..3] {
-                    let sent = send(&socket, large(), MSG_DONTWAIT).unwrap();
-                    assert!(sent > 0 && sent < LARGE);
-                    assert_eq!(drain(&peer), sent);
-                }
-                let (outcome, sent) = sendall(&socket, large(), MSG_DONTWAIT);
-                assert_eq!(outcome, Err(EAGAIN));
+    for (kind, seconds) in product(Kind::streams(), MODES) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            for (_, send) in &SENDERS[..3] {
+                let sent = send(&socket, large(), MSG_DONTWAIT).unwrap();
                 assert!(sent > 0 && sent < LARGE);
-                deliver(&peer, &socket, b"part");
-                assert_eq!(recvall(&socket, &mut [0; 8], MSG_DONTWAIT), (Err(EAGAIN), 4));
-            });
-        }
+                assert_eq!(drain(&peer), sent);
+            }
+            let (outcome, sent) = sendall(&socket, large(), MSG_DONTWAIT);
+            assert_eq!(outcome, Err(EAGAIN));
+            assert!(sent > 0 && sent < LARGE);
+            deliver(&peer, &socket, b"part");
+            assert_eq!(recvall(&socket, &mut [0; 8], MSG_DONTWAIT), (Err(EAGAIN), 4));
+        });
     }
 }
 
 #[test]
 fn msg_peek_leaves_the_data_there() {
-    for kind in Kind::all() {
-        for seconds in MODES {
-            let (socket, peer) = pair_with(kind, seconds);
-            for (name, receive) in &RECEIVERS[..3] {
-                about((kind, seconds, name), || {
-                    let mut data = [0; 8];
-                    let send_late = || assert_eq!(send(&peer, b"peek", 0), Ok(4));
-                    if obeys(seconds, send_late, || receive(&socket, &mut data, MSG_PEEK)).is_none() {
-                        send_late();
-                    }
-                    for flags in [MSG_PEEK, MSG_PEEK, 0] {
-                        data.fill(0);
-                        assert_eq!(receive(&socket, &mut data, flags), Ok(4));
-                        assert_eq!(&data[..4], b"peek");
-                    }
-                });
-            }
-            about((kind, seconds), || {
-                deliver(&peer, &socket, b"x");
-                assert_eq!(recvall(&socket, &mut [0; 1], MSG_PEEK), (Err(EINVAL), 0));
-                assert_eq!(recv(&socket, &mut [0; 1], 0), Ok(1));
+    for (kind, seconds) in product(Kind::all(), MODES) {
+        let (socket, peer) = pair_with(kind, seconds);
+        for (name, receive) in &RECEIVERS[..3] {
+            about((kind, seconds, name), || {
+                let mut data = [0; 8];
+                let send_late = || assert_eq!(send(&peer, b"peek", 0), Ok(4));
+                if obeys(seconds, send_late, || receive(&socket, &mut data, MSG_PEEK)).is_none() {
+                    send_late();
+                }
+                for flags in [MSG_PEEK, MSG_PEEK, 0] {
+                    data.fill(0);
+                    assert_eq!(receive(&socket, &mut data, flags), Ok(4));
+                    assert_eq!(&data[..4], b"peek");
+                }
             });
         }
+        about((kind, seconds), || {
+            deliver(&peer, &socket, b"x");
+            assert_eq!(recvall(&socket, &mut [0; 1], MSG_PEEK), (Err(EINVAL), 0));
+            assert_eq!(recv(&socket, &mut [0; 1], 0), Ok(1));
+        });
     }
 }
 
 #[test]
 fn msg_waitall_waits_for_all_unless_time_runs_out() {
-    for kind in Kind::streams() {
-        for (name, receive) in &RECEIVERS[..3] {
-            for seconds in [f64::INFINITY, 30.0] {
-                about((kind, name, seconds), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    deliver(&peer, &socket, b"first ");
-                    let send_late = || assert_eq!(send(&peer, b"second", 0), Ok(6));
-                    let mut data = [0; 12];
-                    let outcome =
-                        takes(DELAY, || meanwhile(DELAY, send_late, || receive(&socket, &mut data, MSG_WAITALL)));
-                    assert_eq!(outcome, Ok(12));
-                    assert_eq!(&data, b"first second");
-                });
-            }
-            for seconds in [0.0, 0.001, 0.05] {
-                about((kind, name, seconds), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    deliver(&peer, &socket, b"first ");
-                    assert_eq!(receive(&socket, &mut [0; 12], MSG_WAITALL), Ok(6));
-                    assert!(matches!(receive(&socket, &mut [0; 12], MSG_WAITALL), Err(EAGAIN | ETIMEDOUT)));
-                });
-            }
+    for (kind, (name, receive)) in product(Kind::streams(), &RECEIVERS[..3]) {
+        for seconds in [f64::INFINITY, 30.0] {
+            about((kind, name, seconds), || {
+                let (socket, peer) = pair_with(kind, seconds);
+                deliver(&peer, &socket, b"first ");
+                let send_late = || assert_eq!(send(&peer, b"second", 0), Ok(6));
+                let mut data = [0; 12];
+                let outcome = takes(DELAY, || meanwhile(DELAY, send_late, || receive(&socket, &mut data, MSG_WAITALL)));
+                assert_eq!(outcome, Ok(12));
+                assert_eq!(&data, b"first second");
+            });
+        }
+        for seconds in [0.0, 0.001, 0.05] {
+            about((kind, name, seconds), || {
+                let (socket, peer) = pair_with(kind, seconds);
+                deliver(&peer, &socket, b"first ");
+                assert_eq!(receive(&socket, &mut [0; 12], MSG_WAITALL), Ok(6));
+                assert!(matches!(receive(&socket, &mut [0; 12], MSG_WAITALL), Err(EAGAIN | ETIMEDOUT)));
+            });
         }
     }
 }
 
 #[test]
 fn out_of_band_data_is_never_waited_for() {
-    for kind in Kind::streams().filter(|kind| kind.is_tcp()) {
-        for seconds in MODES {
-            for (name, receive) in RECEIVERS {
-                about((kind, seconds, name), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    assert_eq!(receive(&socket, &mut [0; 1], MSG_OOB), Err(EINVAL));
-                    let mut urgent = [0; 1];
-                    assert_eq!(send(&peer, b"!", MSG_OOB), Ok(1));
-                    assert_ne!(poll(&socket, libc::POLLPRI, SLACK), 0);
-                    assert_eq!(receive(&socket, &mut urgent, MSG_OOB), Ok(1));
-                    assert_eq!(&urgent, b"!");
-                    assert_eq!(receive(&socket, &mut urgent, MSG_OOB), Err(EINVAL));
-                });
-            }
-            for (name, send) in SENDERS {
-                about((kind, seconds, name), || {
-                    let (socket, peer) = pair_with(kind, seconds);
-                    assert_eq!(send(&socket, b"!", MSG_OOB), Ok(1));
-                    assert_ne!(poll(&peer, libc::POLLPRI, SLACK), 0);
-                    assert_eq!(recv(&peer, &mut [0; 1], MSG_OOB), Ok(1));
-                });
-            }
+    for (kind, seconds) in product(Kind::streams().filter(|kind| kind.is_tcp()), MODES) {
+        for (name, receive) in RECEIVERS {
+            about((kind, seconds, name), || {
+                let (socket, peer) = pair_with(kind, seconds);
+                assert_eq!(receive(&socket, &mut [0; 1], MSG_OOB), Err(EINVAL));
+                let mut urgent = [0; 1];
+                assert_eq!(send(&peer, b"!", MSG_OOB), Ok(1));
+                assert_ne!(poll(&socket, libc::POLLPRI, SLACK), 0);
+                assert_eq!(receive(&socket, &mut urgent, MSG_OOB), Ok(1));
+                assert_eq!(&urgent, b"!");
+                assert_eq!(receive(&socket, &mut urgent, MSG_OOB), Err(EINVAL));
+            });
+        }
+        for (name, send) in SENDERS {
+            about((kind, seconds, name), || {
+                let (socket, peer) = pair_with(kind, seconds);
+                assert_eq!(send(&socket, b"!", MSG_OOB), Ok(1));
+                assert_ne!(poll(&peer, libc::POLLPRI, SLACK), 0);
+                assert_eq!(recv(&peer, &mut [0; 1], MSG_OOB), Ok(1));
+            });
         }
     }
 }
 
 #[test]
 fn the_error_queue_is_never_waited_for() {
-    for kind in Kind::all().filter(|kind| matches!(kind, Udp4 | Udp6)) {
-        for seconds in MODES {
-            about((kind, seconds), || {
-                let (socket, peer) = pair_with(kind, seconds);
-                let (level, option) = match kind {
-                    Udp4 => (libc::SOL_IP, libc::IP_RECVERR),
-                    _ => (libc::SOL_IPV6, libc::IPV6_RECVERR),
-                };
-                let on = 1;
-                // SAFETY: the pointer is to an int, of which the length is given.
-                let set = unsafe {
-                    libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size_of_val(&on) as u32)
-                };
-                assert_eq!(set, 0);
-                let mut data = [0; 8];
-                for (_, receive) in RECEIVERS {
-                    assert_eq!(receive(&socket, &mut data, MSG_ERRQUEUE), Err(EAGAIN));
-                }
-                drop(peer);
-                assert_eq!(send(&socket, b"lost", 0), Ok(4));
-                assert_ne!(poll(&socket, 0, SLACK) & POLLERR, 0, "no refusal came back");
-                let mut control = [0; 512];
-                let received = recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut control, MSG_ERRQUEUE).unwrap();
-                assert_eq!((received.bytes, received.flags & MSG_ERRQUEUE), (4, MSG_ERRQUEUE));
-                assert!(received.control > 0);
-                assert_eq!(&data[..4], b"lost");
-            });
-        }
+    for (kind, seconds) in product(Kind::all().filter(|kind| matches!(kind, Udp4 | Udp6)), MODES) {
+        about((kind, seconds), || {
+            let (socket, peer) = pair_with(kind, seconds);
+            let (level, option) = match kind {
+                Udp4 => (libc::SOL_IP, libc::IP_RECVERR),
+                _ => (libc::SOL_IPV6, libc::IPV6_RECVERR),
+            };
+            let on = 1;
+            // SAFETY: the pointer is to an int, of which the length is given.
+            let set = unsafe {
+                libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size_of_val(&on) as u32)
+            };
+            assert_eq!(set, 0);
+            let mut data = [0; 8];
+            for (_, receive) in RECEIVERS {
+                assert_eq!(receive(&socket, &mut data, MSG_ERRQUEUE), Err(EAGAIN));
+            }
+            drop(peer);
+            assert_eq!(send(&socket, b"lost", 0), Ok(4));
+            assert_ne!(poll(&socket, 0, SLACK) & POLLERR, 0, "no refusal came back");
+            let mut control = [0; 512];
+            let received = recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut control, MSG_ERRQUEUE).unwrap();
+            assert_eq!((received.bytes, received.flags & MSG_ERRQUEUE), (4, MSG_ERRQUEUE));
+            assert!(received.control > 0);
+            assert_eq!(&data[..4], b"lost");
+        });
     }
 }

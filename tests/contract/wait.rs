@@ -7,8 +7,7 @@ use std::time::Duration;
 use crate::common::call::*;
 use crate::common::*;
 use libc::{
-    EAGAIN, EBADF, EINVAL, ENOTSOCK, EOVERFLOW, ETIMEDOUT, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP,
-    POLLWRNORM,
+    EAGAIN, EBADF, EINVAL, ENOTSOCK, ETIMEDOUT, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP, POLLWRNORM,
 };
 use socket2::SockRef;
 
@@ -22,51 +21,47 @@ const MODES: [f64; 4] = [f64::INFINITY, 0.0, 0.001, 5.0];
 
 #[test]
 fn what_is_ready_is_told_at_once() {
-    for kind in Kind::all() {
-        for mode in MODES {
-            let (socket, peer) = kind.pair();
-            assert_eq!(settimeout(&socket, mode), Ok(0));
-            for seconds in SECONDS {
-                about((kind, mode, seconds), || {
-                    assert_eq!(wait(&socket, POLLOUT, seconds), Ok(POLLOUT as usize));
-                    assert_eq!(wait(&socket, POLLIN | POLLOUT, seconds), Ok(POLLOUT as usize));
-                    assert_eq!(wait(&socket, POLLOUT | POLLWRNORM, seconds), Ok((POLLOUT | POLLWRNORM) as usize));
-                });
-            }
-            deliver(&peer, &socket, b"x");
-            for seconds in SECONDS {
-                about((kind, mode, seconds), || {
-                    assert_eq!(wait(&socket, POLLIN, seconds), Ok(POLLIN as usize));
-                    assert_eq!(wait(&socket, POLLIN | POLLOUT, seconds), Ok((POLLIN | POLLOUT) as usize));
-                });
-            }
-            assert_eq!(recv(&socket, &mut [0; 2], 0), Ok(1), "waiting took the data");
+    for (kind, mode) in product(Kind::all(), MODES) {
+        let (socket, peer) = kind.pair();
+        assert_eq!(settimeout(&socket, mode), Ok(0));
+        for seconds in SECONDS {
+            about((kind, mode, seconds), || {
+                assert_eq!(wait(&socket, POLLOUT, seconds), Ok(POLLOUT as usize));
+                assert_eq!(wait(&socket, POLLIN | POLLOUT, seconds), Ok(POLLOUT as usize));
+                assert_eq!(wait(&socket, POLLOUT | POLLWRNORM, seconds), Ok((POLLOUT | POLLWRNORM) as usize));
+            });
         }
+        deliver(&peer, &socket, b"x");
+        for seconds in SECONDS {
+            about((kind, mode, seconds), || {
+                assert_eq!(wait(&socket, POLLIN, seconds), Ok(POLLIN as usize));
+                assert_eq!(wait(&socket, POLLIN | POLLOUT, seconds), Ok((POLLIN | POLLOUT) as usize));
+            });
+        }
+        assert_eq!(recv(&socket, &mut [0; 2], 0), Ok(1), "waiting took the data");
     }
 }
 
 #[test]
 fn what_is_not_ready_is_waited_for_as_long_as_said_and_no_less() {
-    for kind in Kind::all() {
-        for mode in MODES {
-            about((kind, mode), || {
-                let (socket, peer) = kind.pair();
-                assert_eq!(settimeout(&socket, mode), Ok(0));
-                assert_eq!(wait(&socket, POLLIN, 0.0), Err(EAGAIN));
-                assert_eq!(wait(&socket, POLLIN, -0.0), Err(EAGAIN));
-                assert_eq!(wait(&socket, 0, 0.0), Err(EAGAIN));
-                for seconds in [1e-300, 0.000_1, 0.001, 0.03] {
-                    let expired = takes(Duration::from_secs_f64(seconds), || wait(&socket, POLLIN, seconds));
-                    assert_eq!(expired, Err(ETIMEDOUT));
-                }
-                for seconds in [30.0, 4_294_967.3, 4_294_967_296.1, 9_223_372_036.0, f64::INFINITY] {
-                    let send_late = || assert_eq!(send(&peer, b"x", 0), Ok(1));
-                    let ready = takes(DELAY, || meanwhile(DELAY, send_late, || wait(&socket, POLLIN, seconds)));
-                    assert_eq!(ready, Ok(POLLIN as usize));
-                    assert_eq!(recv(&socket, &mut [0; 2], 0), Ok(1));
-                }
-            });
-        }
+    for (kind, mode) in product(Kind::all(), MODES) {
+        about((kind, mode), || {
+            let (socket, peer) = kind.pair();
+            assert_eq!(settimeout(&socket, mode), Ok(0));
+            assert_eq!(wait(&socket, POLLIN, 0.0), Err(EAGAIN));
+            assert_eq!(wait(&socket, POLLIN, -0.0), Err(EAGAIN));
+            assert_eq!(wait(&socket, 0, 0.0), Err(EAGAIN));
+            for seconds in [1e-300, 0.000_1, 0.001, 0.03] {
+                let expired = takes(Duration::from_secs_f64(seconds), || wait(&socket, POLLIN, seconds));
+                assert_eq!(expired, Err(ETIMEDOUT));
+            }
+            for seconds in [30.0, 4_294_967.3, 4_294_967_296.1, 9_223_372_036.0, f64::INFINITY] {
+                let send_late = || assert_eq!(send(&peer, b"x", 0), Ok(1));
+                let ready = takes(DELAY, || meanwhile(DELAY, send_late, || wait(&socket, POLLIN, seconds)));
+                assert_eq!(ready, Ok(POLLIN as usize));
+                assert_eq!(recv(&socket, &mut [0; 2], 0), Ok(1));
+            }
+        });
     }
 }
 
@@ -156,17 +151,8 @@ fn urgent_data_is_told_of() {
 #[test]
 fn seconds_that_are_none_are_refused_ready_or_not() {
     let (socket, _peer) = UnixStream.pair();
-    for (seconds, error) in [
-        (-1.0, EINVAL),
-        (-1e-300, EINVAL),
-        (f64::NEG_INFINITY, EINVAL),
-        (f64::NAN, EINVAL),
-        (1e10, EOVERFLOW),
-        (f64::MAX, EOVERFLOW),
-    ] {
-        for events in [POLLIN, POLLOUT] {
-            about((seconds, events), || assert_eq!(wait(&socket, events, seconds), Err(error)));
-        }
+    for ((seconds, error), events) in product(IMPOSSIBLE_SECONDS, [POLLIN, POLLOUT]) {
+        about((seconds, events), || assert_eq!(wait(&socket, events, seconds), Err(error)));
     }
 }
 
@@ -185,12 +171,10 @@ fn events_that_are_none_are_refused() {
 fn what_is_no_socket_is_refused_ready_or_not() {
     let (reader, writer) = pipe();
     let file = File::open("/dev/zero").unwrap();
-    for seconds in SECONDS {
-        for events in [POLLIN, POLLOUT, 0] {
-            assert_eq!(wait(&reader, events, seconds), Err(ENOTSOCK));
-            assert_eq!(wait(&writer, events, seconds), Err(ENOTSOCK));
-            assert_eq!(wait(&file, events, seconds), Err(ENOTSOCK));
-            assert_eq!(wait(&-1, events, seconds), Err(EBADF));
-        }
+    for (seconds, events) in product(SECONDS, [POLLIN, POLLOUT, 0]) {
+        assert_eq!(wait(&reader, events, seconds), Err(ENOTSOCK));
+        assert_eq!(wait(&writer, events, seconds), Err(ENOTSOCK));
+        assert_eq!(wait(&file, events, seconds), Err(ENOTSOCK));
+        assert_eq!(wait(&-1, events, seconds), Err(EBADF));
     }
 }

@@ -322,6 +322,21 @@ pub fn set_errno(value: c_int) {
     unsafe { *libc::__errno_location() = value };
 }
 
+pub const FOREVER: f64 = f64::INFINITY;
+
+/// The seconds of every sort of mode: blocking, non-blocking, too short for the kernel's timer, short, long.
+pub const MODES: [f64; 5] = [FOREVER, 0.0, 0.001, 0.05, 30.0];
+
+/// Seconds that cannot be waited for, and the error number of each.
+pub const IMPOSSIBLE_SECONDS: [(f64, c_int); 6] = [
+    (-1.0, libc::EINVAL),
+    (-1e-300, libc::EINVAL),
+    (f64::NEG_INFINITY, libc::EINVAL),
+    (f64::NAN, libc::EINVAL),
+    (1e10, libc::EOVERFLOW),
+    (f64::MAX, libc::EOVERFLOW),
+];
+
 /// A result and the time that it took.
 pub fn timed<T>(body: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
@@ -329,8 +344,8 @@ pub fn timed<T>(body: impl FnOnce() -> T) -> (T, Duration) {
     (result, start.elapsed())
 }
 
-/// How much later than it should a thing may happen on a busy machine.
-pub const SLACK: Duration = Duration::from_secs(2);
+/// How much later than it should a thing may happen on a busy machine: less than the long timeouts of the tests.
+pub const SLACK: Duration = Duration::from_secs(4);
 
 /// Runs `body`, which must take as long as expected: never less, and not much more.
 pub fn takes<T>(expected: Duration, body: impl FnOnce() -> T) -> T {
@@ -408,6 +423,23 @@ pub fn about<T>(subject: impl Debug, body: impl FnOnce() -> T) -> T {
     }
     let _subject = Subject(subject);
     body()
+}
+
+/// Every one of the first with every one of the second.
+pub fn product<A: Copy, B>(
+    first: impl IntoIterator<Item = A>,
+    second: impl IntoIterator<Item = B> + Clone,
+) -> impl Iterator<Item = (A, B)> {
+    first.into_iter().flat_map(move |a| second.clone().into_iter().map(move |b| (a, b)))
+}
+
+/// As [`product`], of three.
+pub fn product3<A: Copy, B: Copy, C>(
+    first: impl IntoIterator<Item = A>,
+    second: impl IntoIterator<Item = B> + Clone,
+    third: impl IntoIterator<Item = C> + Clone,
+) -> impl Iterator<Item = (A, B, C)> {
+    product(first, second).flat_map(move |(a, b)| third.clone().into_iter().map(move |c| (a, b, c)))
 }
 
 /// Runs `body` for each of the subjects, all at the same time.
