@@ -108,60 +108,56 @@ fn a_descriptor_for_a_path_alone_counts_as_closed() {
 #[test]
 fn errno_is_left_alone_by_a_success_after_attempts_that_failed() {
     let delay = Duration::from_millis(25);
-    for (kind, seconds) in product(Kind::streams(), [f64::INFINITY, 30.0]) {
-        about((kind, seconds), || {
-            let (socket, peer) = kind.pair();
-            assert_eq!(settimeout(&socket, seconds), Ok(0));
+    in_turn(product(Kind::streams(), [f64::INFINITY, 30.0]), |(kind, seconds)| {
+        let (socket, peer) = kind.pair();
+        assert_eq!(settimeout(&socket, seconds), Ok(0));
 
-            // The second part is not there when it is first tried.
-            let mut data = [0; 10];
-            deliver(&peer, &socket, b"first");
-            let send_late = || assert_eq!(send(&peer, b"later", 0), Ok(5));
-            let (outcome, received) = takes(delay, || meanwhile(delay, send_late, || recvall(&socket, &mut data, 0)));
-            assert_eq!((outcome, received), (Ok(0), 10));
+        // The second part is not there when it is first tried.
+        let mut data = [0; 10];
+        deliver(&peer, &socket, b"first");
+        let send_late = || assert_eq!(send(&peer, b"later", 0), Ok(5));
+        let (outcome, received) = takes(delay, || meanwhile(delay, send_late, || recvall(&socket, &mut data, 0)));
+        assert_eq!((outcome, received), (Ok(0), 10));
 
-            // There is no room when it is first tried.
-            fill(&socket);
-            let make_room = || assert!(drain(&peer) > 0);
-            let outcome = takes(delay, || meanwhile(delay, make_room, || send(&socket, &[0; 3000], 0)));
-            assert!(outcome.is_ok());
-        });
-    }
+        // There is no room when it is first tried.
+        fill(&socket);
+        let make_room = || assert!(drain(&peer) > 0);
+        let outcome = takes(delay, || meanwhile(delay, make_room, || send(&socket, &[0; 3000], 0)));
+        assert!(outcome.is_ok());
+    });
 }
 
 #[test]
 fn null_with_a_length_is_refused_in_every_mode() {
-    for (kind, seconds) in product(Kind::all(), MODES) {
-        about((kind, seconds), || {
-            let (socket, peer) = kind.pair();
-            assert_eq!(settimeout(&socket, seconds), Ok(0));
-            let fd = socket.as_raw_fd();
-            let mut byte = [0_u8; 1];
-            let here = byte.as_mut_ptr();
-            let (none, none_mut) = (null(), null_mut());
-            // SAFETY: what is wrong with these pointers and lengths is refused before it is followed.
-            for (name, outcome) in unsafe {
-                [
-                    ("send", check(|| sock::sock_send(fd, none, 1, 0))),
-                    ("recv", check(|| sock::sock_recv(fd, none_mut, 1, 0))),
-                    ("sendto", check(|| sock::sock_sendto(fd, none, 1, 0, null(), 0))),
-                    ("sendto, address", check(|| sock::sock_sendto(fd, here.cast(), 1, 0, null(), 16))),
-                    ("recvfrom", check(|| sock::sock_recvfrom(fd, none_mut, 1, 0, null_mut(), null_mut()))),
-                    ("recvfrom, length", check(|| sock::sock_recvfrom(fd, none_mut, 0, 0, here.cast(), null_mut()))),
-                    ("sendmsg", check(|| sock::sock_sendmsg(fd, null(), 0))),
-                    ("recvmsg", check(|| sock::sock_recvmsg(fd, null_mut(), 0))),
-                    ("sendall", check(|| sock::sock_sendall(fd, none, 1, 0, null_mut()) as isize)),
-                    ("recvall", check(|| sock::sock_recvall(fd, none_mut, 1, 0, null_mut()) as isize)),
-                    ("connect", check(|| sock::sock_connect(fd, null(), 16) as isize)),
-                    ("accept", check(|| sock::sock_accept(fd, here.cast(), null_mut()) as isize)),
-                    ("gettimeout", check(|| sock::sock_gettimeout(fd, null_mut()) as isize)),
-                ]
-            } {
-                assert_eq!(outcome, Err(EFAULT), "{name}");
-            }
-            assert_eq!(poll(&peer, libc::POLLIN, Duration::ZERO), 0, "something was sent");
-        });
-    }
+    in_turn(product(Kind::all(), MODES), |(kind, seconds)| {
+        let (socket, peer) = kind.pair();
+        assert_eq!(settimeout(&socket, seconds), Ok(0));
+        let fd = socket.as_raw_fd();
+        let mut byte = [0_u8; 1];
+        let here = byte.as_mut_ptr();
+        let (none, none_mut) = (null(), null_mut());
+        // SAFETY: what is wrong with these pointers and lengths is refused before it is followed.
+        for (name, outcome) in unsafe {
+            [
+                ("send", check(|| sock::sock_send(fd, none, 1, 0))),
+                ("recv", check(|| sock::sock_recv(fd, none_mut, 1, 0))),
+                ("sendto", check(|| sock::sock_sendto(fd, none, 1, 0, null(), 0))),
+                ("sendto, address", check(|| sock::sock_sendto(fd, here.cast(), 1, 0, null(), 16))),
+                ("recvfrom", check(|| sock::sock_recvfrom(fd, none_mut, 1, 0, null_mut(), null_mut()))),
+                ("recvfrom, length", check(|| sock::sock_recvfrom(fd, none_mut, 0, 0, here.cast(), null_mut()))),
+                ("sendmsg", check(|| sock::sock_sendmsg(fd, null(), 0))),
+                ("recvmsg", check(|| sock::sock_recvmsg(fd, null_mut(), 0))),
+                ("sendall", check(|| sock::sock_sendall(fd, none, 1, 0, null_mut()) as isize)),
+                ("recvall", check(|| sock::sock_recvall(fd, none_mut, 1, 0, null_mut()) as isize)),
+                ("connect", check(|| sock::sock_connect(fd, null(), 16) as isize)),
+                ("accept", check(|| sock::sock_accept(fd, here.cast(), null_mut()) as isize)),
+                ("gettimeout", check(|| sock::sock_gettimeout(fd, null_mut()) as isize)),
+            ]
+        } {
+            assert_eq!(outcome, Err(EFAULT), "{name}");
+        }
+        assert_eq!(poll(&peer, libc::POLLIN, Duration::ZERO), 0, "something was sent");
+    });
 }
 
 #[test]

@@ -58,14 +58,12 @@ fn obeys(seconds: f64, socket: &OwnedFd, peer: &OwnedFd) {
 
 #[test]
 fn a_fresh_socket_is_blocking() {
-    for kind in Kind::all() {
-        about(kind, || {
-            let socket = kind.socket();
-            assert_eq!(gettimeout(&socket), Ok(f64::INFINITY));
-            assert_eq!(getblocking(&socket), Ok(1));
-            assert_eq!(getinterrupt(&socket), Ok(0));
-        });
-    }
+    in_turn(Kind::all(), |kind| {
+        let socket = kind.socket();
+        assert_eq!(gettimeout(&socket), Ok(f64::INFINITY));
+        assert_eq!(getblocking(&socket), Ok(1));
+        assert_eq!(getinterrupt(&socket), Ok(0));
+    });
 }
 
 #[test]

@@ -110,29 +110,27 @@ fn accept_of(listener: &OwnedFd, client: &OwnedFd) -> OwnedFd {
 
 #[test]
 fn a_connection_is_close_on_exec_and_keeps_the_seconds() {
-    for (kind, seconds) in product(tcp(), MODES) {
-        about((kind, seconds), || {
-            let listener = Listener::new(kind, 16);
-            let client = dial_in_any_mode(host(kind), &port(&listener.fd), seconds).unwrap();
-            assert!(is_close_on_exec(&client));
-            assert_eq!(gettimeout(&client), Ok(seconds));
-            assert_eq!(getblocking(&client), Ok((seconds != 0.0).into()));
-            assert_eq!(getinterrupt(&client), Ok(0));
-            assert_eq!(SockRef::from(&client).peer_addr().unwrap(), listener.address);
-            assert_eq!(SockRef::from(&client).protocol().unwrap(), Some(Protocol::TCP));
-            assert_eq!(SockRef::from(&client).take_error().unwrap().map(|error| error.to_string()), None);
+    in_turn(product(tcp(), MODES), |(kind, seconds)| {
+        let listener = Listener::new(kind, 16);
+        let client = dial_in_any_mode(host(kind), &port(&listener.fd), seconds).unwrap();
+        assert!(is_close_on_exec(&client));
+        assert_eq!(gettimeout(&client), Ok(seconds));
+        assert_eq!(getblocking(&client), Ok((seconds != 0.0).into()));
+        assert_eq!(getinterrupt(&client), Ok(0));
+        assert_eq!(SockRef::from(&client).peer_addr().unwrap(), listener.address);
+        assert_eq!(SockRef::from(&client).protocol().unwrap(), Some(Protocol::TCP));
+        assert_eq!(SockRef::from(&client).take_error().unwrap().map(|error| error.to_string()), None);
 
-            // It is as if the mode had been set on a socket of the caller's own.
-            let other = kind.socket();
-            assert_eq!(settimeout(&other, seconds), Ok(0));
-            assert_eq!(is_nonblocking(&client), is_nonblocking(&other));
-            if seconds == f64::INFINITY {
-                assert_eq!(kernel_timeouts(&client), (None, None));
-            }
-            assert_eq!(settimeout(&client, PATIENCE), Ok(0));
-            talk(&client, &accept_of(&listener.fd, &client));
-        });
-    }
+        // It is as if the mode had been set on a socket of the caller's own.
+        let other = kind.socket();
+        assert_eq!(settimeout(&other, seconds), Ok(0));
+        assert_eq!(is_nonblocking(&client), is_nonblocking(&other));
+        if seconds == f64::INFINITY {
+            assert_eq!(kernel_timeouts(&client), (None, None));
+        }
+        assert_eq!(settimeout(&client, PATIENCE), Ok(0));
+        talk(&client, &accept_of(&listener.fd, &client));
+    });
 }
 
 #[test]
@@ -145,15 +143,13 @@ fn a_timeout_that_was_kept_is_obeyed() {
 
 #[test]
 fn a_name_finds_the_address_that_answers() {
-    for seconds in [f64::INFINITY, PATIENCE] {
-        about(seconds, || {
-            let listener = Listener::new(Tcp4, 1);
-            let client = dial(Some(c"localhost"), Some(&port(&listener.fd)), seconds).unwrap();
-            assert_eq!(gettimeout(&client), Ok(seconds));
-            assert_eq!(SockRef::from(&client).peer_addr().unwrap(), listener.address);
-            talk(&client, &accept_of(&listener.fd, &client));
-        });
-    }
+    in_turn([f64::INFINITY, PATIENCE], |seconds| {
+        let listener = Listener::new(Tcp4, 1);
+        let client = dial(Some(c"localhost"), Some(&port(&listener.fd)), seconds).unwrap();
+        assert_eq!(gettimeout(&client), Ok(seconds));
+        assert_eq!(SockRef::from(&client).peer_addr().unwrap(), listener.address);
+        talk(&client, &accept_of(&listener.fd, &client));
+    });
 }
 
 #[test]
@@ -196,27 +192,19 @@ fn seconds_that_cannot_be_are_refused() {
 
 #[test]
 fn nobody_there_is_refused_in_every_mode() {
-    for (kind, seconds) in product(tcp(), MODES) {
-        about((kind, seconds), || {
-            let deaf = kind.bound();
-            assert_eq!(dial_in_any_mode(host(kind), &port(&deaf), seconds).err(), Some(ECONNREFUSED));
-        });
-    }
+    in_turn(product(tcp(), MODES), |(kind, seconds)| {
+        let deaf = kind.bound();
+        assert_eq!(dial_in_any_mode(host(kind), &port(&deaf), seconds).err(), Some(ECONNREFUSED));
+    });
 }
 
 #[test]
 fn dialing_times_out_and_never_early() {
-    thread::scope(|scope| {
-        for (kind, seconds) in product(tcp(), [0.001, 0.02, 0.05, 0.3]) {
-            scope.spawn(move || {
-                about((kind, seconds), || {
-                    let (listener, _clients) = Listener::full(kind);
-                    let port = port(&listener.fd);
-                    let attempt = || dial(Some(host(kind)), Some(&port), seconds);
-                    assert_eq!(takes(Duration::from_secs_f64(seconds), attempt).err(), Some(ETIMEDOUT));
-                });
-            });
-        }
+    for_each(product(tcp(), [0.001, 0.02, 0.05, 0.3]), |(kind, seconds)| {
+        let (listener, _clients) = Listener::full(kind);
+        let port = port(&listener.fd);
+        let attempt = || dial(Some(host(kind)), Some(&port), seconds);
+        assert_eq!(takes(Duration::from_secs_f64(seconds), attempt).err(), Some(ETIMEDOUT));
     });
 }
 
@@ -234,28 +222,26 @@ fn without_any_time_only_a_number_can_be_connected_to() {
 fn many_threads_dial_at_once() {
     const THREADS: usize = 64;
     const DIALS: usize = 16;
-    for (host, seconds) in [(c"127.0.0.1", PATIENCE), (c"localhost", PATIENCE), (c"localhost", f64::INFINITY)] {
-        about((host, seconds), || {
-            let listener = listen(Some(c"127.0.0.1"), Some(c"0"), 0).unwrap();
-            assert_eq!(settimeout(&listener, PATIENCE), Ok(0));
-            let (port, connected) = (port(&listener), AtomicUsize::new(0));
-            thread::scope(|scope| {
-                for _ in 0..THREADS {
-                    scope.spawn(|| {
-                        for _ in 0..DIALS {
-                            let client = dial(Some(host), Some(&port), seconds).unwrap();
-                            assert_eq!(recvall(&client, &mut [0; 5], 0), (Ok(0), 5));
-                            connected.fetch_add(1, Relaxed);
-                        }
-                    });
-                }
-                for _ in 0..THREADS * DIALS {
-                    assert_eq!(send(&accept(&listener).unwrap(), b"hello", 0), Ok(5));
-                }
-            });
-            assert_eq!(connected.into_inner(), THREADS * DIALS);
+    in_turn([(c"127.0.0.1", PATIENCE), (c"localhost", PATIENCE), (c"localhost", f64::INFINITY)], |(host, seconds)| {
+        let listener = listen(Some(c"127.0.0.1"), Some(c"0"), 0).unwrap();
+        assert_eq!(settimeout(&listener, PATIENCE), Ok(0));
+        let (port, connected) = (port(&listener), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for _ in 0..DIALS {
+                        let client = dial(Some(host), Some(&port), seconds).unwrap();
+                        assert_eq!(recvall(&client, &mut [0; 5], 0), (Ok(0), 5));
+                        connected.fetch_add(1, Relaxed);
+                    }
+                });
+            }
+            for _ in 0..THREADS * DIALS {
+                assert_eq!(send(&accept(&listener).unwrap(), b"hello", 0), Ok(5));
+            }
         });
-    }
+        assert_eq!(connected.into_inner(), THREADS * DIALS);
+    });
 }
 
 /// That a listener is as `sock_listen` promises.
@@ -293,25 +279,21 @@ fn without_a_host_one_listener_is_for_both_families() {
     let listener = listen(None, Some(c"0"), 4).unwrap();
     is_fresh(&listener);
     assert_eq!(SockRef::from(&listener).domain().unwrap(), if has_ipv6() { Domain::IPV6 } else { Domain::IPV4 });
-    for kind in tcp() {
-        about(kind, || {
-            let client = dial(Some(host(kind)), Some(&port(&listener)), PATIENCE).unwrap();
-            talk(&client, &accept_of(&listener, &client));
-        });
-    }
+    in_turn(tcp(), |kind| {
+        let client = dial(Some(host(kind)), Some(&port(&listener)), PATIENCE).unwrap();
+        talk(&client, &accept_of(&listener, &client));
+    });
 }
 
 #[test]
 fn a_listener_is_for_the_host_alone() {
-    for kind in tcp() {
-        about(kind, || {
-            let listener = listen(Some(host(kind)), Some(c"0"), 4).unwrap();
-            is_fresh(&listener);
-            assert!(address(&listener).as_socket().unwrap().ip().is_loopback());
-            let client = dial(Some(host(kind)), Some(&port(&listener)), PATIENCE).unwrap();
-            talk(&client, &accept_of(&listener, &client));
-        });
-    }
+    in_turn(tcp(), |kind| {
+        let listener = listen(Some(host(kind)), Some(c"0"), 4).unwrap();
+        is_fresh(&listener);
+        assert!(address(&listener).as_socket().unwrap().ip().is_loopback());
+        let client = dial(Some(host(kind)), Some(&port(&listener)), PATIENCE).unwrap();
+        talk(&client, &accept_of(&listener, &client));
+    });
     let named = listen(Some(c"localhost"), Some(c"0"), 4).unwrap();
     is_fresh(&named);
     assert!(address(&named).as_socket().unwrap().ip().is_loopback());
@@ -330,21 +312,19 @@ fn a_listener_is_for_the_host_alone() {
 
 #[test]
 fn a_port_is_one_listeners_and_free_again_at_once() {
-    for host in [None, Some(c"127.0.0.1"), Some(c"localhost")] {
-        about(host, || {
-            let listener = listen(host, Some(c"0"), 1).unwrap();
-            let port = port(&listener);
-            assert_eq!(listen(host, Some(&port), 1).err(), Some(EADDRINUSE));
+    in_turn([None, Some(c"127.0.0.1"), Some(c"localhost")], |host| {
+        let listener = listen(host, Some(c"0"), 1).unwrap();
+        let port = port(&listener);
+        assert_eq!(listen(host, Some(&port), 1).err(), Some(EADDRINUSE));
 
-            // The side that closes first keeps the port busy for a minute.
-            let client = dial(Some(host.unwrap_or(c"127.0.0.1")), Some(&port), PATIENCE).unwrap();
-            drop(accept_of(&listener, &client));
-            assert_eq!(wait(&client, POLLIN, PATIENCE), Ok(POLLIN as usize));
-            assert_eq!(recv(&client, &mut [0; 8], 0), Ok(0));
-            drop((client, listener));
-            is_fresh(&listen(host, Some(&port), 1).unwrap());
-        });
-    }
+        // The side that closes first keeps the port busy for a minute.
+        let client = dial(Some(host.unwrap_or(c"127.0.0.1")), Some(&port), PATIENCE).unwrap();
+        drop(accept_of(&listener, &client));
+        assert_eq!(wait(&client, POLLIN, PATIENCE), Ok(POLLIN as usize));
+        assert_eq!(recv(&client, &mut [0; 8], 0), Ok(0));
+        drop((client, listener));
+        is_fresh(&listen(host, Some(&port), 1).unwrap());
+    });
 }
 
 #[test]

@@ -28,29 +28,25 @@ fn is_broken(socket: &OwnedFd) {
 
 #[test]
 fn a_closed_peer_is_epipe() {
-    for (kind, seconds) in product(Kind::listening(), MODES) {
-        about((kind, seconds), || {
-            let (socket, peer) = pair_in_c(kind, seconds);
-            drop(peer);
-            if kind.is_tcp() {
-                // The first bytes only learn that nobody wants them.
-                assert_eq!(send(&socket, b"x", 0), Ok(1));
-                assert_ne!(poll(&socket, 0, SLACK) & POLLERR, 0, "no reset came back");
-            }
-            is_broken(&socket);
-        });
-    }
+    in_turn(product(Kind::listening(), MODES), |(kind, seconds)| {
+        let (socket, peer) = pair_in_c(kind, seconds);
+        drop(peer);
+        if kind.is_tcp() {
+            // The first bytes only learn that nobody wants them.
+            assert_eq!(send(&socket, b"x", 0), Ok(1));
+            assert_ne!(poll(&socket, 0, SLACK) & POLLERR, 0, "no reset came back");
+        }
+        is_broken(&socket);
+    });
 }
 
 #[test]
 fn a_socket_shut_down_is_epipe() {
-    for (kind, seconds) in product(Kind::listening(), MODES) {
-        about((kind, seconds), || {
-            let (socket, _peer) = pair_in_c(kind, seconds);
-            SockRef::from(&socket).shutdown(std::net::Shutdown::Write).unwrap();
-            is_broken(&socket);
-        });
-    }
+    in_turn(product(Kind::listening(), MODES), |(kind, seconds)| {
+        let (socket, _peer) = pair_in_c(kind, seconds);
+        SockRef::from(&socket).shutdown(std::net::Shutdown::Write).unwrap();
+        is_broken(&socket);
+    });
 }
 
 #[test]

@@ -146,25 +146,23 @@ fn sending_what_there_is_no_room_for_obeys_the_mode() {
 
 #[test]
 fn an_unconnected_socket_receives_and_answers_by_address() {
-    for (kind, seconds) in product(Kind::messages().filter(|kind| *kind != UnixSeqpacket), MODES) {
-        about((kind, seconds), || {
-            let (server, client) = (kind.bound(), kind.bound());
-            assert_eq!(settimeout(&server, seconds), Ok(0));
-            assert_eq!(sendto(&client, b"question", 0, Some(&address(&server))), Ok(8));
-            let mut data = [0; 32];
-            let (received, from) = recvfrom(&server, &mut data, 0).unwrap();
-            assert_eq!(&data[..received], b"question");
-            assert_eq!(from, address(&client));
-            assert_eq!(sendto(&server, b"answer", 0, Some(&from)), Ok(6));
-            let (received, from) = recvfrom(&client, &mut data, 0).unwrap();
-            assert_eq!(&data[..received], b"answer");
-            assert_eq!(from, address(&server));
-            let ask = || assert_eq!(sendto(&client, b"again", 0, Some(&address(&server))), Ok(5));
-            if let Some((received, from)) = obeys(seconds, ask, || recvfrom(&server, &mut data, 0)) {
-                assert_eq!((received, from), (5, address(&client)));
-            }
-        });
-    }
+    in_turn(product(Kind::messages().filter(|kind| *kind != UnixSeqpacket), MODES), |(kind, seconds)| {
+        let (server, client) = (kind.bound(), kind.bound());
+        assert_eq!(settimeout(&server, seconds), Ok(0));
+        assert_eq!(sendto(&client, b"question", 0, Some(&address(&server))), Ok(8));
+        let mut data = [0; 32];
+        let (received, from) = recvfrom(&server, &mut data, 0).unwrap();
+        assert_eq!(&data[..received], b"question");
+        assert_eq!(from, address(&client));
+        assert_eq!(sendto(&server, b"answer", 0, Some(&from)), Ok(6));
+        let (received, from) = recvfrom(&client, &mut data, 0).unwrap();
+        assert_eq!(&data[..received], b"answer");
+        assert_eq!(from, address(&server));
+        let ask = || assert_eq!(sendto(&client, b"again", 0, Some(&address(&server))), Ok(5));
+        if let Some((received, from)) = obeys(seconds, ask, || recvfrom(&server, &mut data, 0)) {
+            assert_eq!((received, from), (5, address(&client)));
+        }
+    });
 }
 
 #[test]
@@ -273,13 +271,11 @@ fn no_bytes_from_a_stream_are_0_and_take_nothing() {
 
 #[test]
 fn all_of_nothing_is_done_at_once() {
-    for (kind, seconds) in product(Kind::all(), MODES) {
-        about((kind, seconds), || {
-            let (socket, _peer) = pair_with(kind, seconds);
-            assert_eq!(recvall(&socket, &mut [], 0), (Ok(0), 0));
-            assert_eq!(sendall(&socket, &[], 0), (Ok(0), 0));
-        });
-    }
+    in_turn(product(Kind::all(), MODES), |(kind, seconds)| {
+        let (socket, _peer) = pair_with(kind, seconds);
+        assert_eq!(recvall(&socket, &mut [], 0), (Ok(0), 0));
+        assert_eq!(sendall(&socket, &[], 0), (Ok(0), 0));
+    });
 }
 
 #[test]
@@ -317,41 +313,37 @@ fn a_message_longer_than_the_buffer_is_cut() {
 
 #[test]
 fn recvall_puts_messages_one_after_the_other() {
-    for (kind, seconds) in product(Kind::messages(), MODES) {
-        about((kind, seconds), || {
-            let (socket, peer) = pair_with(kind, seconds);
-            for part in [b"one".as_slice(), b"two", b"three"] {
-                deliver(&peer, &socket, part);
-            }
-            let mut data = [0; 9];
-            assert_eq!(recvall(&socket, &mut data, 0), (Ok(0), 9));
-            assert_eq!(&data, b"onetwothr");
-        });
-    }
+    in_turn(product(Kind::messages(), MODES), |(kind, seconds)| {
+        let (socket, peer) = pair_with(kind, seconds);
+        for part in [b"one".as_slice(), b"two", b"three"] {
+            deliver(&peer, &socket, part);
+        }
+        let mut data = [0; 9];
+        assert_eq!(recvall(&socket, &mut data, 0), (Ok(0), 9));
+        assert_eq!(&data, b"onetwothr");
+    });
 }
 
 #[test]
 fn recvall_reads_past_the_marks_in_a_stream() {
     let (witness, _) = UnixDatagram.pair();
     let control = rights(&[witness.as_raw_fd()]);
-    for (kind, seconds) in product(Kind::streams(), MODES) {
-        about((kind, seconds), || {
-            let (socket, peer) = pair_with(kind, seconds);
-            for part in [b"one", b"two", b"six"] {
-                // One receive does not go beyond a descriptor, or urgent data.
-                if kind.is_unix() {
-                    assert_eq!(sendmsg(&peer, &[IoSlice::new(part)], &control, 0), Ok(3));
-                } else {
-                    deliver(&peer, &socket, part);
-                    assert_eq!(send(&peer, b"!", MSG_OOB), Ok(1));
-                }
+    in_turn(product(Kind::streams(), MODES), |(kind, seconds)| {
+        let (socket, peer) = pair_with(kind, seconds);
+        for part in [b"one", b"two", b"six"] {
+            // One receive does not go beyond a descriptor, or urgent data.
+            if kind.is_unix() {
+                assert_eq!(sendmsg(&peer, &[IoSlice::new(part)], &control, 0), Ok(3));
+            } else {
+                deliver(&peer, &socket, part);
+                assert_eq!(send(&peer, b"!", MSG_OOB), Ok(1));
             }
-            let mut data = [0; 9];
-            assert_eq!(recvall(&socket, &mut data, 0), (Ok(0), 9));
-            // Urgent data that newer data follows is like any other.
-            assert_eq!(&data, if kind.is_unix() { b"onetwosix" } else { b"one!two!s" });
-        });
-    }
+        }
+        let mut data = [0; 9];
+        assert_eq!(recvall(&socket, &mut data, 0), (Ok(0), 9));
+        // Urgent data that newer data follows is like any other.
+        assert_eq!(&data, if kind.is_unix() { b"onetwosix" } else { b"one!two!s" });
+    });
 }
 
 #[test]
@@ -472,17 +464,15 @@ fn recvall_counts_exactly_on_every_failure() {
 
 #[test]
 fn recvall_counts_exactly_when_the_connection_is_reset() {
-    for (kind, seconds) in product(Kind::streams().filter(|kind| kind.is_tcp()), MODES) {
-        about((kind, seconds), || {
-            let (socket, peer) = pair_with(kind, seconds);
-            deliver(&peer, &socket, &pattern(1000));
-            let mut buffer = vec![0; 2000];
-            reset(kind, &socket, peer);
-            let (outcome, received) = recvall(&socket, &mut buffer, 0);
-            assert_eq!((outcome, received), (Err(ECONNRESET), 1000));
-            assert!(buffer[..1000] == pattern(1000));
-        });
-    }
+    in_turn(product(Kind::streams().filter(|kind| kind.is_tcp()), MODES), |(kind, seconds)| {
+        let (socket, peer) = pair_with(kind, seconds);
+        deliver(&peer, &socket, &pattern(1000));
+        let mut buffer = vec![0; 2000];
+        reset(kind, &socket, peer);
+        let (outcome, received) = recvall(&socket, &mut buffer, 0);
+        assert_eq!((outcome, received), (Err(ECONNRESET), 1000));
+        assert!(buffer[..1000] == pattern(1000));
+    });
 }
 
 #[test]
@@ -500,31 +490,27 @@ fn sendall_counts_exactly_on_every_failure() {
 
 #[test]
 fn sendall_on_a_broken_pipe_has_sent_nothing() {
-    for (kind, seconds) in product(Kind::streams(), MODES) {
-        about((kind, seconds), || {
-            let (socket, _peer) = pair_with(kind, seconds);
-            SockRef::from(&socket).shutdown(std::net::Shutdown::Write).unwrap();
-            assert_eq!(sendall(&socket, large(), 0), (Err(EPIPE), 0));
-        });
-    }
+    in_turn(product(Kind::streams(), MODES), |(kind, seconds)| {
+        let (socket, _peer) = pair_with(kind, seconds);
+        SockRef::from(&socket).shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(sendall(&socket, large(), 0), (Err(EPIPE), 0));
+    });
 }
 
 #[test]
 fn a_large_buffer_goes_and_comes_whole() {
     let data = large();
-    for (kind, seconds) in product(Kind::streams(), [f64::INFINITY, 30.0]) {
-        about((kind, seconds), || {
-            let (socket, peer) = pair_with(kind, seconds);
-            assert_eq!(settimeout(&peer, seconds), Ok(0));
-            let mut arrived = vec![0; LARGE];
-            thread::scope(|scope| {
-                let sender = scope.spawn(|| sendall(&socket, data, 0));
-                assert_eq!(recvall(&peer, &mut arrived, 0), (Ok(0), LARGE));
-                assert_eq!(sender.join().unwrap(), (Ok(0), LARGE));
-            });
-            assert!(arrived == data);
+    in_turn(product(Kind::streams(), [f64::INFINITY, 30.0]), |(kind, seconds)| {
+        let (socket, peer) = pair_with(kind, seconds);
+        assert_eq!(settimeout(&peer, seconds), Ok(0));
+        let mut arrived = vec![0; LARGE];
+        thread::scope(|scope| {
+            let sender = scope.spawn(|| sendall(&socket, data, 0));
+            assert_eq!(recvall(&peer, &mut arrived, 0), (Ok(0), LARGE));
+            assert_eq!(sender.join().unwrap(), (Ok(0), LARGE));
         });
-    }
+        assert!(arrived == data);
+    });
 }
 
 #[test]
@@ -624,51 +610,48 @@ fn a_message_of_many_buffers_is_gathered_and_its_control_data_goes_once() {
         buffers.push(IoSlice::new(&rest[..len]));
         rest = &rest[len..];
     }
-    for kind in Kind::streams() {
-        about(kind, || {
-            let (socket, peer) = kind.pair();
-            let control = if kind.is_unix() { rights(&[witness.as_raw_fd()]) } else { Vec::new() };
-            let mut arrived = Vec::new();
-            let mut passed = 0;
-            thread::scope(|scope| {
-                let sender = scope.spawn(|| sendmsg(&socket, &buffers, &control, 0));
-                thread::sleep(DELAY);
-                let (mut first, mut second, mut space) = ([0; 10_000], [0; 50_000], [0; 64]);
-                while arrived.len() < data.len() {
-                    let mut into = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
-                    let received = recvmsg(&peer, &mut into, &mut space, 0).unwrap();
-                    arrived.extend_from_slice(&first[..received.bytes.min(10_000)]);
-                    arrived.extend_from_slice(&second[..received.bytes.saturating_sub(10_000)]);
-                    passed += descriptors(&space[..received.control]).len();
-                    assert_eq!(received.flags & MSG_CTRUNC, 0);
-                }
-                assert_eq!(sender.join().unwrap(), Ok(data.len()));
-            });
-            assert!(arrived == data);
-            assert_eq!(passed, usize::from(kind.is_unix()));
+    in_turn(Kind::streams(), |kind| {
+        let (socket, peer) = kind.pair();
+        let control = if kind.is_unix() { rights(&[witness.as_raw_fd()]) } else { Vec::new() };
+        let mut arrived = Vec::new();
+        let mut passed = 0;
+        thread::scope(|scope| {
+            let sender = scope.spawn(|| sendmsg(&socket, &buffers, &control, 0));
+            thread::sleep(DELAY);
+            let (mut first, mut second, mut space) = ([0; 10_000], [0; 50_000], [0; 64]);
+            while arrived.len() < data.len() {
+                let mut into = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
+                let received = recvmsg(&peer, &mut into, &mut space, 0).unwrap();
+                arrived.extend_from_slice(&first[..received.bytes.min(10_000)]);
+                arrived.extend_from_slice(&second[..received.bytes.saturating_sub(10_000)]);
+                passed += descriptors(&space[..received.control]).len();
+                assert_eq!(received.flags & MSG_CTRUNC, 0);
+            }
+            assert_eq!(sender.join().unwrap(), Ok(data.len()));
         });
-    }
+        assert!(arrived == data);
+        assert_eq!(passed, usize::from(kind.is_unix()));
+    });
 }
 
 #[test]
 fn a_message_of_many_buffers_goes_in_part_when_it_may_not_wait() {
     let data = large();
     let buffers: Vec<IoSlice> = data.chunks(100_000).map(IoSlice::new).collect();
-    for (kind, seconds) in product(Kind::streams(), [0.0, 0.001, 0.05, 30.0]) {
-        about((kind, seconds), || {
-            let (socket, peer) = pair_with(kind, seconds);
-            let sent = sendmsg(&socket, &buffers, &[], 0).unwrap();
-            is_all_that_arrives(sent, socket, &peer);
-        });
-    }
+    in_turn(product(Kind::streams(), [0.0, 0.001, 0.05, 30.0]), |(kind, seconds)| {
+        let (socket, peer) = pair_with(kind, seconds);
+        let sent = sendmsg(&socket, &buffers, &[], 0).unwrap();
+        is_all_that_arrives(sent, socket, &peer);
+    });
 }
 
 #[test]
 fn control_data_waits_with_its_first_byte_and_goes_once() {
     let (witness, _) = UnixDatagram.pair();
     let control = rights(&[witness.as_raw_fd()]);
-    for (kind, seconds) in product([UnixStream, UnixDatagram, UnixSeqpacket], [f64::INFINITY, 0.0, 0.001, 0.05, 30.0]) {
-        about((kind, seconds), || {
+    in_turn(
+        product([UnixStream, UnixDatagram, UnixSeqpacket], [f64::INFINITY, 0.0, 0.001, 0.05, 30.0]),
+        |(kind, seconds)| {
             let (socket, peer) = pair_with(kind, seconds);
             let filled = fill(&socket);
             let data = pattern(4000);
@@ -688,95 +671,81 @@ fn control_data_waits_with_its_first_byte_and_goes_once() {
                 passed += descriptors(&space[..received.control]).len();
             }
             assert_eq!((arrived, passed), (sent, 1));
-        });
-    }
+        },
+    );
 }
 
 #[test]
 fn descriptors_received_are_close_on_exec() {
     let (one, other) = UnixStream.pair();
-    for (kind, seconds) in product([UnixStream, UnixDatagram, UnixSeqpacket], MODES) {
-        about((kind, seconds), || {
-            let (socket, peer) = pair_with(kind, seconds);
-            let control = rights(&[one.as_raw_fd(), other.as_raw_fd()]);
-            let send_late = || assert_eq!(sendmsg(&peer, &[IoSlice::new(b"x")], &control, 0), Ok(1));
-            let (mut byte, mut space) = ([0; 1], [0; 64]);
-            let mut receive = || recvmsg(&socket, &mut [IoSliceMut::new(&mut byte)], &mut space, 0);
-            let received = obeys(seconds, send_late, &mut receive).unwrap_or_else(|| {
-                send_late();
-                receive().unwrap()
-            });
-            let passed = descriptors(&space[..received.control]);
-            assert_eq!((received.bytes, passed.len()), (1, 2));
-            assert!(passed.iter().all(is_close_on_exec));
+    in_turn(product([UnixStream, UnixDatagram, UnixSeqpacket], MODES), |(kind, seconds)| {
+        let (socket, peer) = pair_with(kind, seconds);
+        let control = rights(&[one.as_raw_fd(), other.as_raw_fd()]);
+        let send_late = || assert_eq!(sendmsg(&peer, &[IoSlice::new(b"x")], &control, 0), Ok(1));
+        let (mut byte, mut space) = ([0; 1], [0; 64]);
+        let mut receive = || recvmsg(&socket, &mut [IoSliceMut::new(&mut byte)], &mut space, 0);
+        let received = obeys(seconds, send_late, &mut receive).unwrap_or_else(|| {
+            send_late();
+            receive().unwrap()
         });
-    }
+        let passed = descriptors(&space[..received.control]);
+        assert_eq!((received.bytes, passed.len()), (1, 2));
+        assert!(passed.iter().all(is_close_on_exec));
+    });
 }
 
 #[test]
 fn a_slow_reader_does_not_prolong_sendall() {
     const TIMEOUT: Duration = Duration::from_millis(400);
     let data = large();
-    thread::scope(|scope| {
-        for (kind, appetite) in product(Kind::streams(), [1, 4096, 20_000]) {
-            scope.spawn(move || {
-                about((kind, appetite), || {
-                    let (socket, peer) = pair_with(kind, TIMEOUT.as_secs_f64());
-                    let (done, peer) = (&AtomicBool::new(false), &peer);
-                    let (outcome, read) = thread::scope(|scope| {
-                        let reader = scope.spawn(move || {
-                            let (mut read, mut buffer) = (0, vec![0; appetite]);
-                            while !done.load(Relaxed) {
-                                thread::sleep(Duration::from_millis(5));
-                                read += recv(peer, &mut buffer, MSG_DONTWAIT).unwrap_or(0);
-                            }
-                            read
-                        });
-                        let outcome = takes(TIMEOUT, || sendall(&socket, data, 0));
-                        done.store(true, Relaxed);
-                        (outcome, reader.join().unwrap())
-                    });
-                    drop(socket);
-                    let (_, rest) = recvall(peer, &mut vec![0; LARGE], 0);
-                    assert_eq!(outcome, (Err(ETIMEDOUT), read + rest));
-                });
+    for_each(product(Kind::streams(), [1, 4096, 20_000]), |(kind, appetite)| {
+        let (socket, peer) = pair_with(kind, TIMEOUT.as_secs_f64());
+        let (done, peer) = (&AtomicBool::new(false), &peer);
+        let (outcome, read) = thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                let (mut read, mut buffer) = (0, vec![0; appetite]);
+                while !done.load(Relaxed) {
+                    thread::sleep(Duration::from_millis(5));
+                    read += recv(peer, &mut buffer, MSG_DONTWAIT).unwrap_or(0);
+                }
+                read
             });
-        }
+            let outcome = takes(TIMEOUT, || sendall(&socket, data, 0));
+            done.store(true, Relaxed);
+            (outcome, reader.join().unwrap())
+        });
+        drop(socket);
+        let (_, rest) = recvall(peer, &mut vec![0; LARGE], 0);
+        assert_eq!(outcome, (Err(ETIMEDOUT), read + rest));
     });
 }
 
 #[test]
 fn a_slow_writer_does_not_prolong_recvall() {
     const TIMEOUT: Duration = Duration::from_millis(400);
-    thread::scope(|scope| {
-        for (kind, portion) in product(Kind::streams(), [1, 1000, 10_000]) {
-            scope.spawn(move || {
-                about((kind, portion), || {
-                    let (socket, peer) = pair_with(kind, TIMEOUT.as_secs_f64());
-                    let done = &AtomicBool::new(false);
-                    let mut buffer = vec![0; LARGE];
-                    let first = send(&peer, &vec![b'w'; portion], 0).unwrap();
-                    let (outcome, written) = thread::scope(|scope| {
-                        let writer = scope.spawn(move || {
-                            let mut written = first;
-                            while !done.load(Relaxed) {
-                                thread::sleep(Duration::from_millis(5));
-                                written += send(&peer, &vec![b'w'; portion], MSG_DONTWAIT).unwrap_or(0);
-                            }
-                            written
-                        });
-                        let outcome = takes(TIMEOUT, || recvall(&socket, &mut buffer, 0));
-                        done.store(true, Relaxed);
-                        (outcome, writer.join().unwrap())
-                    });
-                    let (_, rest) = recvall(&socket, &mut vec![0; LARGE], 0);
-                    assert_eq!(outcome, (Err(ETIMEDOUT), written - rest));
-                    let received = written - rest;
-                    assert!(buffer[..received].iter().all(|byte| *byte == b'w'));
-                    assert!(buffer[received..].iter().all(|byte| *byte == 0));
-                });
+    for_each(product(Kind::streams(), [1, 1000, 10_000]), |(kind, portion)| {
+        let (socket, peer) = pair_with(kind, TIMEOUT.as_secs_f64());
+        let done = &AtomicBool::new(false);
+        let mut buffer = vec![0; LARGE];
+        let first = send(&peer, &vec![b'w'; portion], 0).unwrap();
+        let (outcome, written) = thread::scope(|scope| {
+            let writer = scope.spawn(move || {
+                let mut written = first;
+                while !done.load(Relaxed) {
+                    thread::sleep(Duration::from_millis(5));
+                    written += send(&peer, &vec![b'w'; portion], MSG_DONTWAIT).unwrap_or(0);
+                }
+                written
             });
-        }
+            let outcome = takes(TIMEOUT, || recvall(&socket, &mut buffer, 0));
+            done.store(true, Relaxed);
+            (outcome, writer.join().unwrap())
+        });
+        let (_, rest) = recvall(&socket, &mut vec![0; LARGE], 0);
+        assert_eq!(outcome, (Err(ETIMEDOUT), written - rest));
+        let received = written - rest;
+        assert!(buffer[..received].iter().all(|byte| *byte == b'w'));
+        assert!(buffer[received..].iter().all(|byte| *byte == 0));
     });
 }
 
@@ -803,21 +772,19 @@ fn msg_dontwait_does_not_wait_in_any_mode() {
 
 #[test]
 fn msg_dontwait_sends_and_receives_a_part_in_any_mode() {
-    for (kind, seconds) in product(Kind::streams(), MODES) {
-        about((kind, seconds), || {
-            let (socket, peer) = pair_with(kind, seconds);
-            for (_, send) in &SENDERS[..3] {
-                let sent = send(&socket, large(), MSG_DONTWAIT).unwrap();
-                assert!(sent > 0 && sent < LARGE);
-                assert_eq!(drain(&peer), sent);
-            }
-            let (outcome, sent) = sendall(&socket, large(), MSG_DONTWAIT);
-            assert_eq!(outcome, Err(EAGAIN));
+    in_turn(product(Kind::streams(), MODES), |(kind, seconds)| {
+        let (socket, peer) = pair_with(kind, seconds);
+        for (_, send) in &SENDERS[..3] {
+            let sent = send(&socket, large(), MSG_DONTWAIT).unwrap();
             assert!(sent > 0 && sent < LARGE);
-            deliver(&peer, &socket, b"part");
-            assert_eq!(recvall(&socket, &mut [0; 8], MSG_DONTWAIT), (Err(EAGAIN), 4));
-        });
-    }
+            assert_eq!(drain(&peer), sent);
+        }
+        let (outcome, sent) = sendall(&socket, large(), MSG_DONTWAIT);
+        assert_eq!(outcome, Err(EAGAIN));
+        assert!(sent > 0 && sent < LARGE);
+        deliver(&peer, &socket, b"part");
+        assert_eq!(recvall(&socket, &mut [0; 8], MSG_DONTWAIT), (Err(EAGAIN), 4));
+    });
 }
 
 #[test]
@@ -899,31 +866,29 @@ fn out_of_band_data_is_never_waited_for() {
 
 #[test]
 fn the_error_queue_is_never_waited_for() {
-    for (kind, seconds) in product(Kind::all().filter(|kind| matches!(kind, Udp4 | Udp6)), MODES) {
-        about((kind, seconds), || {
-            let (socket, peer) = pair_with(kind, seconds);
-            let (level, option) = match kind {
-                Udp4 => (libc::SOL_IP, libc::IP_RECVERR),
-                _ => (libc::SOL_IPV6, libc::IPV6_RECVERR),
-            };
-            let on = 1;
-            // SAFETY: the pointer is to an int, of which the length is given.
-            let set = unsafe {
-                libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size_of_val(&on) as u32)
-            };
-            assert_eq!(set, 0);
-            let mut data = [0; 8];
-            for (_, receive) in RECEIVERS {
-                assert_eq!(receive(&socket, &mut data, MSG_ERRQUEUE), Err(EAGAIN));
-            }
-            drop(peer);
-            assert_eq!(send(&socket, b"lost", 0), Ok(4));
-            assert_ne!(poll(&socket, 0, SLACK) & POLLERR, 0, "no refusal came back");
-            let mut control = [0; 512];
-            let received = recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut control, MSG_ERRQUEUE).unwrap();
-            assert_eq!((received.bytes, received.flags & MSG_ERRQUEUE), (4, MSG_ERRQUEUE));
-            assert!(received.control > 0);
-            assert_eq!(&data[..4], b"lost");
-        });
-    }
+    in_turn(product(Kind::all().filter(|kind| matches!(kind, Udp4 | Udp6)), MODES), |(kind, seconds)| {
+        let (socket, peer) = pair_with(kind, seconds);
+        let (level, option) = match kind {
+            Udp4 => (libc::SOL_IP, libc::IP_RECVERR),
+            _ => (libc::SOL_IPV6, libc::IPV6_RECVERR),
+        };
+        let on = 1;
+        // SAFETY: the pointer is to an int, of which the length is given.
+        let set = unsafe {
+            libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size_of_val(&on) as u32)
+        };
+        assert_eq!(set, 0);
+        let mut data = [0; 8];
+        for (_, receive) in RECEIVERS {
+            assert_eq!(receive(&socket, &mut data, MSG_ERRQUEUE), Err(EAGAIN));
+        }
+        drop(peer);
+        assert_eq!(send(&socket, b"lost", 0), Ok(4));
+        assert_ne!(poll(&socket, 0, SLACK) & POLLERR, 0, "no refusal came back");
+        let mut control = [0; 512];
+        let received = recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut control, MSG_ERRQUEUE).unwrap();
+        assert_eq!((received.bytes, received.flags & MSG_ERRQUEUE), (4, MSG_ERRQUEUE));
+        assert!(received.control > 0);
+        assert_eq!(&data[..4], b"lost");
+    });
 }

@@ -44,108 +44,94 @@ fn what_is_ready_is_told_at_once() {
 
 #[test]
 fn what_is_not_ready_is_waited_for_as_long_as_said_and_no_less() {
-    for (kind, mode) in product(Kind::all(), MODES) {
-        about((kind, mode), || {
-            let (socket, peer) = kind.pair();
-            assert_eq!(settimeout(&socket, mode), Ok(0));
-            assert_eq!(wait(&socket, POLLIN, 0.0), Err(EAGAIN));
-            assert_eq!(wait(&socket, POLLIN, -0.0), Err(EAGAIN));
-            assert_eq!(wait(&socket, 0, 0.0), Err(EAGAIN));
-            for seconds in [1e-300, 0.000_1, 0.001, 0.03] {
-                let expired = takes(Duration::from_secs_f64(seconds), || wait(&socket, POLLIN, seconds));
-                assert_eq!(expired, Err(ETIMEDOUT));
-            }
-            for seconds in [30.0, 4_294_967.3, 4_294_967_296.1, 9_223_372_036.0, f64::INFINITY] {
-                let send_late = || assert_eq!(send(&peer, b"x", 0), Ok(1));
-                let ready = takes(DELAY, || meanwhile(DELAY, send_late, || wait(&socket, POLLIN, seconds)));
-                assert_eq!(ready, Ok(POLLIN as usize));
-                assert_eq!(recv(&socket, &mut [0; 2], 0), Ok(1));
-            }
-        });
-    }
+    in_turn(product(Kind::all(), MODES), |(kind, mode)| {
+        let (socket, peer) = kind.pair();
+        assert_eq!(settimeout(&socket, mode), Ok(0));
+        assert_eq!(wait(&socket, POLLIN, 0.0), Err(EAGAIN));
+        assert_eq!(wait(&socket, POLLIN, -0.0), Err(EAGAIN));
+        assert_eq!(wait(&socket, 0, 0.0), Err(EAGAIN));
+        for seconds in [1e-300, 0.000_1, 0.001, 0.03] {
+            let expired = takes(Duration::from_secs_f64(seconds), || wait(&socket, POLLIN, seconds));
+            assert_eq!(expired, Err(ETIMEDOUT));
+        }
+        for seconds in [30.0, 4_294_967.3, 4_294_967_296.1, 9_223_372_036.0, f64::INFINITY] {
+            let send_late = || assert_eq!(send(&peer, b"x", 0), Ok(1));
+            let ready = takes(DELAY, || meanwhile(DELAY, send_late, || wait(&socket, POLLIN, seconds)));
+            assert_eq!(ready, Ok(POLLIN as usize));
+            assert_eq!(recv(&socket, &mut [0; 2], 0), Ok(1));
+        }
+    });
 }
 
 #[test]
 fn a_full_socket_waits_for_room() {
-    for kind in Kind::filling() {
-        about(kind, || {
-            let (socket, peer) = kind.pair();
-            fill(&socket);
-            assert_eq!(wait(&socket, POLLOUT, 0.0), Err(EAGAIN));
-            assert_eq!(takes(DELAY, || wait(&socket, POLLOUT, DELAY.as_secs_f64())), Err(ETIMEDOUT));
-            let make_room = || assert!(drain(&peer) > 0);
-            let ready = takes(DELAY, || meanwhile(DELAY, make_room, || wait(&socket, POLLOUT, 30.0)));
-            assert_eq!(ready, Ok(POLLOUT as usize));
-        });
-    }
+    in_turn(Kind::filling(), |kind| {
+        let (socket, peer) = kind.pair();
+        fill(&socket);
+        assert_eq!(wait(&socket, POLLOUT, 0.0), Err(EAGAIN));
+        assert_eq!(takes(DELAY, || wait(&socket, POLLOUT, DELAY.as_secs_f64())), Err(ETIMEDOUT));
+        let make_room = || assert!(drain(&peer) > 0);
+        let ready = takes(DELAY, || meanwhile(DELAY, make_room, || wait(&socket, POLLOUT, 30.0)));
+        assert_eq!(ready, Ok(POLLOUT as usize));
+    });
 }
 
 #[test]
 fn a_listener_is_readable_when_there_is_a_connection() {
-    for kind in Kind::listening() {
-        about(kind, || {
-            let listener = Listener::new(kind, 1);
-            assert_eq!(wait(&listener.fd, POLLIN, 0.0), Err(EAGAIN));
-            let mut client = None;
-            let connect = || client = Some(listener.connect_to_waiting());
-            let ready = takes(DELAY, || meanwhile(DELAY, connect, || wait(&listener.fd, POLLIN, 30.0)));
-            assert_eq!(ready, Ok(POLLIN as usize));
-        });
-    }
+    in_turn(Kind::listening(), |kind| {
+        let listener = Listener::new(kind, 1);
+        assert_eq!(wait(&listener.fd, POLLIN, 0.0), Err(EAGAIN));
+        let mut client = None;
+        let connect = || client = Some(listener.connect_to_waiting());
+        let ready = takes(DELAY, || meanwhile(DELAY, connect, || wait(&listener.fd, POLLIN, 30.0)));
+        assert_eq!(ready, Ok(POLLIN as usize));
+    });
 }
 
 #[test]
 fn a_hang_up_is_told_of_even_if_nothing_is_asked_for() {
-    for kind in Kind::listening() {
-        about(kind, || {
-            let (socket, peer) = kind.pair();
-            SockRef::from(&socket).shutdown(std::net::Shutdown::Write).unwrap();
-            let hang_up = || drop(peer);
-            let ready = takes(DELAY, || meanwhile(DELAY, hang_up, || wait(&socket, 0, 30.0)));
-            assert_eq!(ready, Ok(POLLHUP as usize));
-            let all = POLLIN | POLLRDHUP;
-            assert_eq!(wait(&socket, all, 0.0), Ok((all | POLLHUP) as usize));
-        });
-    }
+    in_turn(Kind::listening(), |kind| {
+        let (socket, peer) = kind.pair();
+        SockRef::from(&socket).shutdown(std::net::Shutdown::Write).unwrap();
+        let hang_up = || drop(peer);
+        let ready = takes(DELAY, || meanwhile(DELAY, hang_up, || wait(&socket, 0, 30.0)));
+        assert_eq!(ready, Ok(POLLHUP as usize));
+        let all = POLLIN | POLLRDHUP;
+        assert_eq!(wait(&socket, all, 0.0), Ok((all | POLLHUP) as usize));
+    });
 }
 
 #[test]
 fn a_half_closed_peer_is_readable() {
-    for kind in Kind::listening() {
-        about(kind, || {
-            let (socket, peer) = kind.pair();
-            assert_eq!(wait(&socket, POLLRDHUP, 0.0), Err(EAGAIN));
-            let shut_down = || SockRef::from(&peer).shutdown(std::net::Shutdown::Write).unwrap();
-            let ready = takes(DELAY, || meanwhile(DELAY, shut_down, || wait(&socket, POLLIN | POLLRDHUP, 30.0)));
-            assert_eq!(ready, Ok((POLLIN | POLLRDHUP) as usize));
-        });
-    }
+    in_turn(Kind::listening(), |kind| {
+        let (socket, peer) = kind.pair();
+        assert_eq!(wait(&socket, POLLRDHUP, 0.0), Err(EAGAIN));
+        let shut_down = || SockRef::from(&peer).shutdown(std::net::Shutdown::Write).unwrap();
+        let ready = takes(DELAY, || meanwhile(DELAY, shut_down, || wait(&socket, POLLIN | POLLRDHUP, 30.0)));
+        assert_eq!(ready, Ok((POLLIN | POLLRDHUP) as usize));
+    });
 }
 
 #[test]
 fn an_error_is_told_of_even_if_nothing_is_asked_for() {
-    for kind in Kind::all().filter(|kind| matches!(kind, Udp4 | Udp6)) {
-        about(kind, || {
-            let (socket, peer) = kind.pair();
-            drop(peer);
-            let send_in_vain = || assert_eq!(send(&socket, b"x", 0), Ok(1));
-            let ready = takes(DELAY, || meanwhile(DELAY, send_in_vain, || wait(&socket, 0, 30.0)));
-            assert_eq!(ready, Ok(POLLERR as usize));
-        });
-    }
+    in_turn(Kind::all().filter(|kind| matches!(kind, Udp4 | Udp6)), |kind| {
+        let (socket, peer) = kind.pair();
+        drop(peer);
+        let send_in_vain = || assert_eq!(send(&socket, b"x", 0), Ok(1));
+        let ready = takes(DELAY, || meanwhile(DELAY, send_in_vain, || wait(&socket, 0, 30.0)));
+        assert_eq!(ready, Ok(POLLERR as usize));
+    });
 }
 
 #[test]
 fn urgent_data_is_told_of() {
-    for kind in Kind::all().filter(|kind| kind.is_tcp()) {
-        about(kind, || {
-            let (socket, peer) = kind.pair();
-            assert_eq!(wait(&socket, POLLPRI, 0.0), Err(EAGAIN));
-            let send_late = || assert_eq!(send(&peer, b"!", libc::MSG_OOB), Ok(1));
-            let ready = takes(DELAY, || meanwhile(DELAY, send_late, || wait(&socket, POLLPRI, 30.0)));
-            assert_eq!(ready, Ok(POLLPRI as usize));
-        });
-    }
+    in_turn(Kind::all().filter(|kind| kind.is_tcp()), |kind| {
+        let (socket, peer) = kind.pair();
+        assert_eq!(wait(&socket, POLLPRI, 0.0), Err(EAGAIN));
+        let send_late = || assert_eq!(send(&peer, b"!", libc::MSG_OOB), Ok(1));
+        let ready = takes(DELAY, || meanwhile(DELAY, send_late, || wait(&socket, POLLPRI, 30.0)));
+        assert_eq!(ready, Ok(POLLPRI as usize));
+    });
 }
 
 #[test]
@@ -159,12 +145,10 @@ fn seconds_that_are_none_are_refused_ready_or_not() {
 #[test]
 fn events_that_are_none_are_refused() {
     let (socket, _peer) = UnixStream.pair();
-    for events in [-1, i32::MIN, 0x8000, 0x1_0000, 0x10_0001, i32::MAX] {
-        about(events, || {
-            let outcome = check(|| sock::sock_wait(socket.as_raw_fd(), events, 0.0) as isize);
-            assert_eq!(outcome, Err(EINVAL));
-        });
-    }
+    in_turn([-1, i32::MIN, 0x8000, 0x1_0000, 0x10_0001, i32::MAX], |events| {
+        let outcome = check(|| sock::sock_wait(socket.as_raw_fd(), events, 0.0) as isize);
+        assert_eq!(outcome, Err(EINVAL));
+    });
 }
 
 #[test]

@@ -442,6 +442,13 @@ pub fn product3<A: Copy, B: Copy, C>(
     product(first, second).flat_map(move |(a, b)| third.clone().into_iter().map(move |c| (a, b, c)))
 }
 
+/// Runs `body` for each of the subjects, one after the other.
+pub fn in_turn<T: Copy + Debug>(subjects: impl IntoIterator<Item = T>, mut body: impl FnMut(T)) {
+    for subject in subjects {
+        about(subject, || body(subject));
+    }
+}
+
 /// Runs `body` for each of the subjects, all at the same time.
 pub fn for_each<T: Copy + Debug + Send>(subjects: impl IntoIterator<Item = T>, body: impl Fn(T) + Sync) {
     thread::scope(|scope| {
