@@ -1,7 +1,7 @@
 /*
- * Lookups that never end are abandoned: no more than 64 of them, and what ends leaves nothing behind. A child of fork,
- * where the threads of its parent's lookups are not, begins anew. The resolver is the program's own. Silent if all is
- * right.
+ * Lookups that do not end are abandoned when time runs out or a token comes: no more than 64 of them, and what ends
+ * leaves nothing behind. A child of fork, where the threads of its parent's lookups are not, begins anew. The resolver is
+ * the program's own. Silent if all is right.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,6 +23,7 @@
 
 #define AT_MOST 64
 #define PATIENCE 20.0
+#define SOON 0.05
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* A lookup ends when it is open. */
 static struct sockaddr_in address;
@@ -111,6 +112,19 @@ static int dial(double seconds)
     return sock_dial("name.invalid", "9", seconds);
 }
 
+static int dial_until(double deadline, int token)
+{
+    return sock_dial_until("name.invalid", "9", deadline, token);
+}
+
+/* The thread is begun before the clock is read. */
+static void *cancel_soon(void *token)
+{
+    usleep((useconds_t)(2 * SOON * 1e6));
+    MUST(write(((int *)token)[1], "", 1) == 1);
+    return NULL;
+}
+
 /* A connection is made, and then there are no more mappings than before. */
 static void connects(struct held before)
 {
@@ -126,19 +140,30 @@ int main(void)
     signal(SIGSYS, handle);
     socklen_t length = sizeof address;
     listening(AF_INET, 100, &address, &length);
+    int token[2];
+    char byte;
+    pthread_t other;
+    MUST(pipe(token) == 0);
+    MUST(pthread_create(&other, NULL, cancel_soon, token) == 0 && pthread_join(other, NULL) == 0);
+    MUST(read(token[0], &byte, 1) == 1);
     struct held before = held();
-    connects(before); /* What the C library keeps of a first thread is there. */
+    connects(before); /* What the C library keeps of first threads is there. */
     before = held();
     connects(before);
 
     for (int round = 0; round < 3; round++) {
         pthread_mutex_lock(&gate);
-        for (int i = 0; i < 2 * AT_MOST; i++) {
-            double start = now();
-            int code = dial(0.001);
-            MUST(code == (i < AT_MOST ? -ETIMEDOUT : -EAGAIN));
-            MUST(now() - start < 5);
-        }
+        double start = now();
+        MUST(dial(0.05) == -ETIMEDOUT && now() - start >= 0.05 && now() - start < 5);
+        double deadline = now() + 0.05;
+        MUST(dial_until(deadline, -1) == -ETIMEDOUT && now() >= deadline && now() < deadline + 5);
+        MUST(pthread_create(&other, NULL, cancel_soon, token) == 0);
+        start = now();
+        MUST(dial_until(LIBSOCK_FOREVER, token[0]) == -ECANCELED && now() - start >= SOON && now() - start < 5);
+        MUST(pthread_join(other, NULL) == 0);
+        for (int i = 3; i < 2 * AT_MOST; i++)
+            MUST(dial_until(LIBSOCK_FOREVER, token[0]) == (i < AT_MOST ? -ECANCELED : -EAGAIN));
+        MUST(read(token[0], &byte, 1) == 1);
         MUST(threads() == before.threads + AT_MOST);
 
         pid_t child = fork();
