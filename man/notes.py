@@ -29,7 +29,7 @@ WAIT_ENDS = """A wait also ends, if `sock_setinterrupt` asks for that, when a si
 thread closes the descriptor."""
 # These have a limit of their own.
 BY_SECONDS = {"sock_wait", "sock_dial"}
-BY_ARGUMENTS = """The mode of the socket does not matter. The function waits until {what}, until the moment `deadline` that
+BY_ARGUMENTS = """The function waits until {what}, until the moment `deadline` that
 `sock_deadline` gave, or until `token` is readable: a token of `sock_token` is from `sock_cancel` on."""
 
 # Those that wait in the kernel, or in the resolver, where a thread can be cancelled.
@@ -124,9 +124,23 @@ def attributes(name, restricted):
 
 
 def standards(name):
-    if base(name) in SYSTEM_CALLS:
-        return f"None. It does what {base(name).removeprefix('sock_')}(2) of POSIX.1-2008 does, and obeys the mode of the socket."
-    return "None."
+    if base(name) not in SYSTEM_CALLS:
+        return "None."
+    obeys = "the deadline and the token" if name.endswith("_until") else "the mode of the socket"
+    return f"None. It does what {base(name).removeprefix('sock_')}(2) of POSIX.1-2008 does, and obeys {obeys}."
+
+
+def inherits(name, flags, reason):
+    """Whether a reason for an error of another function is one of this function too."""
+    of_the_mode = reason.startswith("non-blocking mode") or "timeout ran out" in reason or reason == "the network's own did"
+    if name.endswith("_until") and of_the_mode:
+        return False
+    return flags or "`MSG_" not in reason
+
+
+def not_waiting(name, flags):
+    """What takes the place of non-blocking mode."""
+    return [(["-EAGAIN"], "`flags` has `MSG_DONTWAIT`, and there is nothing to do at once")] if name.endswith("_until") and flags else []
 
 
 def used_with(name, functions):
