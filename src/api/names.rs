@@ -46,9 +46,9 @@ pub const LIBSOCK_EAI_SERVICE: c_int = 5008;
 ///   - `-LIBSOCK_EAI_SERVICE`  there is no such service, no port of that number, or no such protocol
 ///   - `-LIBSOCK_EAI_AGAIN`    name servers fail for the time being
 ///   - `-LIBSOCK_EAI_FAIL`     the lookup failed for another reason
-///   - `-EINVAL`               `host` is NULL or empty, or `service` is NULL or empty, or not NULL for a Unix socket,
-///                             or `host` is "@" alone or a link-local address without its scope, or `seconds` is
-///                             negative or not a number
+///   - `-EINVAL`               `host` is NULL or empty, or `service` is NULL or empty or begins with "/", or is not NULL
+///                             for a Unix socket, or `host` is "@" alone or a link-local address without its scope, or
+///                             `seconds` is negative or not a number
 ///   - `-EOVERFLOW`            `seconds` is finite, and 2^63 nanoseconds or more
 ///   - `-ENAMETOOLONG`         the path of the Unix socket has more than 107 bytes, or the abstract name more than 107
 ///                             after its "@"
@@ -160,8 +160,8 @@ pub unsafe extern "C" fn sock_dial_until(
 ///   - `-EADDRINUSE`      another socket listens there, or there is a file at the path of the Unix socket
 ///   - `-EACCES`          the port is for privileged users, or the directory of the Unix socket cannot be written to
 ///   - `-EADDRNOTAVAIL`   the address is not this machine's
-///   - `-EINVAL`          `host` is empty, or `service` is NULL or empty, or not NULL for a Unix socket, or `host` is
-///                        "@" alone or a link-local address without its scope
+///   - `-EINVAL`          `host` is empty, or `service` is NULL or empty or begins with "/", or is not NULL for a Unix
+///                        socket, or `host` is "@" alone or a link-local address without its scope
 ///   - `-ENAMETOOLONG`    the path of the Unix socket has more than 107 bytes, or the abstract name more than 107
 ///                        after its "@"
 ///   - `-LIBSOCK_EAI_NONAME`, `-LIBSOCK_EAI_NODATA`, `-LIBSOCK_EAI_SERVICE`, `-LIBSOCK_EAI_AGAIN`,
