@@ -43,7 +43,7 @@ static void fail(const char *what, const char *why)
 static ssize_t check(const char *what, ssize_t code)
 {
     if (code < 0)
-        fail(what, sock_strerror((int)code));
+        fail(what, sock_strerror(code));
     return code;
 }
 

@@ -49,7 +49,7 @@ static _Noreturn void fail(const char *what, const char *why, int code)
 static void check(const char *what, ssize_t code)
 {
     if (code < 0)
-        fail(what, sock_strerror((int)code), code == -ETIMEDOUT ? 2 : 1);
+        fail(what, sock_strerror(code), code == -ETIMEDOUT ? 2 : 1);
 }
 
 /* What is left of the time for the next call. It is never 0: that is non-blocking mode. */

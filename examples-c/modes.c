@@ -29,7 +29,7 @@ static const struct mode {
 static ssize_t check(const char *what, ssize_t code)
 {
     if (code < 0) {
-        fprintf(stderr, "modes: %s: %s\n", what, sock_strerror((int)code));
+        fprintf(stderr, "modes: %s: %s\n", what, sock_strerror(code));
         exit(EXIT_FAILURE);
     }
     return code;
@@ -65,7 +65,7 @@ static ssize_t show(const char *what, const char *mode, int fd)
     double took = now() - start;
 
     if (received < 0)
-        printf("%-24s %-15s %-24s", what, mode, sock_strerror((int)received));
+        printf("%-24s %-15s %-24s", what, mode, sock_strerror(received));
     else
         printf("%-24s %-15s %zd %-22s", what, mode, received, "bytes");
     printf(" %7.1f ms\n", took * 1e3);

@@ -38,7 +38,7 @@ static struct guest {
 static ssize_t check(const char *what, ssize_t code)
 {
     if (code < 0) {
-        fprintf(stderr, "poll-loop: %s: %s\n", what, sock_strerror((int)code));
+        fprintf(stderr, "poll-loop: %s: %s\n", what, sock_strerror(code));
         exit(EXIT_FAILURE);
     }
     return code;
@@ -86,7 +86,7 @@ static void hear(struct client *c)
     if (length > 0)
         tell_others(c, text, (size_t)length);
     else if (length != -EAGAIN)
-        leave(c, length == 0 ? "bye" : sock_strerror((int)length));
+        leave(c, length == 0 ? "bye" : sock_strerror(length));
 }
 
 /* Accepts all who wait. Who finds no place is turned away. */

@@ -25,7 +25,7 @@
 static ssize_t check(const char *what, ssize_t code)
 {
     if (code < 0) {
-        fprintf(stderr, "udp-ping: %s: %s\n", what, sock_strerror((int)code));
+        fprintf(stderr, "udp-ping: %s: %s\n", what, sock_strerror(code));
         exit(EXIT_FAILURE);
     }
     return code;

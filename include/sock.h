@@ -366,6 +366,74 @@ int sock_recvall(int fd,
                  size_t *received);
 
 /**
+ * Receives a line, or whatever ends in a delimiter, into the caller's buffer.
+ *
+ * What comes after the delimiter stays behind it in the buffer, for the next call: move it to the front, or go on from
+ * there with `buf + n`, `size - n` and `*have - n`. Nothing is kept anywhere else. It is for streams, and waits as the
+ * socket's mode says. A timeout is for the whole of it, however many steps that takes.
+ *
+ * @param fd        the socket
+ * @param buf       where to put the bytes. Its first `*have` bytes are looked at first
+ * @param size      how many bytes it has room for
+ * @param have      in: how many bytes are in `buf` already; out: how many are now, exact on every return
+ * @param delim     the delimiter, such as "\n" or "\r\n\r\n"
+ * @param delimlen  its length in bytes
+ *
+ * @return the length up to and with the first delimiter; 0 when the peer has closed its side and nothing is left; or the
+ * negative of an error number, to which `errno` is set too. The errors are those of `sock_recv`, and:
+ *   - `-EPIPE`     the peer closed its side in the middle: `*have` bytes are left, without a delimiter
+ *   - `-EMSGSIZE`  the buffer is full, without a delimiter
+ *   - `-EINVAL`    `delimlen` is 0, `have` is NULL, `*have` is over `size`, or `size` is over `SSIZE_MAX`
+ *   - `-EFAULT`    `buf` or `delim` is NULL
+ *
+ * A delimiter that is already there costs no system call. In non-blocking mode `-EAGAIN` means that it
+ * is not complete; what has come is kept, and calling again goes on. So it does after a timeout.
+ */
+ssize_t sock_recvdelim(int fd,
+                       void *buf,
+                       size_t size,
+                       size_t *have,
+                       const void *delim,
+                       size_t delimlen);
+
+/**
+ * Receives a line, or whatever ends in a delimiter, until a deadline, or until a token cancels it.
+ *
+ * What comes after the delimiter stays behind it in the buffer, for the next call: move it to the front, or go on from
+ * there with `buf + n`, `size - n` and `*have - n`. Nothing is kept anywhere else. It is for streams. The
+ * deadline and the token hold in every mode, and the mode is neither obeyed nor changed.
+ *
+ * @param fd        the socket
+ * @param buf       where to put the bytes. Its first `*have` bytes are looked at first
+ * @param size      how many bytes it has room for
+ * @param have      in: how many bytes are in `buf` already; out: how many are now, exact on every return
+ * @param delim     the delimiter, such as "\n" or "\r\n\r\n"
+ * @param delimlen  its length in bytes
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return the length up to and with the first delimiter; 0 when the peer has closed its side and nothing is left; or the
+ * negative of an error number, to which `errno` is set too. The errors are those of `sock_recvdelim`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A delimiter that is already there costs no system call, and is found whatever the deadline and the token. What has come
+ * is kept when a deadline or a token ends the call, and calling again goes on.
+ */
+ssize_t sock_recvdelim_until(int fd,
+                             void *buf,
+                             size_t size,
+                             size_t *have,
+                             const void *delim,
+                             size_t delimlen,
+                             double deadline,
+                             int token);
+
+/**
  * Connects a socket to an address.
  *
  * An attempt that is interrupted or runs out of time goes on by itself; a later `sock_connect` on
@@ -419,6 +487,439 @@ int sock_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
 int sock_accept(int fd,
                 struct sockaddr *addr,
                 socklen_t *addrlen);
+
+/**
+ * Connects a socket to an address until a deadline, or until a token cancels it.
+ *
+ * It is `sock_connect` with other limits: the deadline and the token hold in every mode, which is not obeyed.
+ * The attempt is begun without waiting. It goes on by itself if the deadline passes, or the token cancels; a later call
+ * goes on with it.
+ *
+ * @param fd        the socket
+ * @param addr      the address of the peer
+ * @param addrlen   its length in bytes
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return 0 once connected, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_connect`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed, or the network's own time is over
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * While it begins the attempt, the socket has `O_NONBLOCK` set. A deadline that has passed is found before anything is
+ * tried. A token is looked at only if there is something to wait for, and then before the socket. A signal ends the
+ * wait only with `sock_setinterrupt`.
+ */
+int sock_connect_until(int fd,
+                       const struct sockaddr *addr,
+                       socklen_t addrlen,
+                       double deadline,
+                       int token);
+
+/**
+ * Accepts a connection until a deadline, or until a token cancels it.
+ *
+ * It is `sock_accept` with other limits: the deadline and the token hold in every mode, which is not obeyed.
+ *
+ * @param fd        the socket
+ * @param addr      where to put the address of the peer, or NULL
+ * @param addrlen   in: the bytes that `addr` has room for; out: the length of the address
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return the descriptor of the connection, close-on-exec and in blocking mode whatever the
+ * listener's, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_accept`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A listener that could wait in the kernel has `O_NONBLOCK` set from now on, until its mode is next set: other code that
+ * accepts from it must expect `EAGAIN`. To this library its mode stays what it was. A deadline that has passed is found
+ * before anything is tried. A token is looked at only if there is something to wait for, and then before the socket. A
+ * signal ends the wait only with `sock_setinterrupt`.
+ */
+int sock_accept_until(int fd,
+                      struct sockaddr *addr,
+                      socklen_t *addrlen,
+                      double deadline,
+                      int token);
+
+/**
+ * Waits until a socket is ready, whatever its mode.
+ *
+ * @param fd       the socket
+ * @param events   what to wait for: `POLLIN`, `POLLOUT` and the other events of poll(2), or'ed.
+ *                 `POLLERR` and `POLLHUP` are always waited for
+ * @param seconds  how long to wait at most, as in `sock_settimeout`: 0 looks once, `LIBSOCK_FOREVER`
+ *                 waits for as long as it takes
+ *
+ * @return the events that are ready, more than 0, or the negative of an error number, to which `errno`
+ * is set too:
+ *   - `-EAGAIN`     `seconds` is 0 and nothing is ready
+ *   - `-ETIMEDOUT`  nothing became ready in so many seconds
+ *   - `-EINTR`      a signal was handled, and `sock_setinterrupt` is on
+ *   - `-EINVAL`     `seconds` is negative or not a number, or `events` is negative or
+ *                   does not fit a short
+ *   - `-EOVERFLOW`  `seconds` is finite, and 2^63 nanoseconds or more
+ *   - `-EBADF`      `fd` is not an open descriptor
+ *   - `-ENOTSOCK`   `fd` is not a socket
+ */
+int sock_wait(int fd,
+              int events,
+              double seconds);
+
+/**
+ * Waits until a socket is ready, a deadline has passed, or a token cancels it.
+ *
+ * It is `sock_wait` with other limits: a moment instead of seconds, and a token.
+ *
+ * @param fd        the socket; or -1, with `events` 0, to wait for the deadline and the token alone
+ * @param events    what to wait for, as in `sock_wait`
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return the events that are ready, more than 0, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_wait`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, meanwhile or before
+ *   - `-EBADF`      `token` is negative and not -1, or is not open
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * With `fd` -1 and `events` 0 it only sleeps, until `-ETIMEDOUT` or `-ECANCELED`; no signal ends that. With a deadline in
+ * the past it then asks whether a token is cancelled. With a socket, a deadline that has passed is found before the
+ * socket is looked at. The token is looked at before the socket.
+ */
+int sock_wait_until(int fd,
+                    int events,
+                    double deadline,
+                    int token);
+
+/**
+ * Tells the deadline that is a number of seconds from now.
+ *
+ * All functions whose names end in `_until` take it, so that several calls share one limit.
+ *
+ * @param seconds  how long from now
+ *
+ * @return the moment in seconds of `CLOCK_MONOTONIC`, rounded up: never early. `LIBSOCK_FOREVER` stays what it is, and so
+ * does what is not a number; for negative seconds it is a moment of the past
+ */
+double sock_deadline(double seconds);
+
+/**
+ * Makes a token, with which `sock_cancel` ends waits.
+ *
+ * It is a descriptor, a timer of timerfd_create(2) that never expires by itself. The caller closes it with close(2), once
+ * nobody waits with it any more. Any other descriptor that becomes readable or hangs up serves as a token too: an
+ * eventfd, the read end of a pipe, a pidfd, a signalfd, or an epoll descriptor for several.
+ *
+ * @return the token, close-on-exec, or the negative of an error number, to which `errno` is set too:
+ *   - `-EMFILE`, `-ENFILE`, `-ENOMEM`  no descriptor or memory is left
+ *   - `-ENODEV`  the system lacks what such descriptors are made of
+ */
+int sock_token(void);
+
+/**
+ * Cancels all that waits with a token, and all that will.
+ *
+ * It is for good: there is no way back, which would race with those that have not looked yet. Make a new token instead.
+ * Every call that waits with it, or will have to, gives `-ECANCELED`. What has already been moved is counted, and the
+ * socket is still good. To take a token down: cancel, wait for all who use it, close.
+ *
+ * @param token  a token of `sock_token`
+ *
+ * @return 0, also if it was cancelled before, or the negative of an error number, to which `errno` is set too:
+ *   - `-EBADF`   `token` is not an open descriptor
+ *   - `-EINVAL`  `token` is open, but no token of `sock_token`
+ *
+ * Safe to call from any thread, from a signal handler and after fork, and in another process that has the descriptor.
+ */
+int sock_cancel(int token);
+
+/**
+ * Sends bytes on a connected socket until a deadline, or until a token cancels it.
+ *
+ * It is `sock_send` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
+ * changed. One system call if it need not wait, three if it must.
+ * Of a stream it sends what there is room for, 1 MiB at most.
+ *
+ * @param fd        the socket
+ * @param buf       the bytes; may be NULL if `len` is 0
+ * @param len       how many
+ * @param flags     as for `sock_send`
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return how many bytes were sent, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_send`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
+ * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
+ */
+ssize_t sock_send_until(int fd,
+                        const void *buf,
+                        size_t len,
+                        int flags,
+                        double deadline,
+                        int token);
+
+/**
+ * Receives bytes from a connected socket until a deadline, or until a token cancels it.
+ *
+ * It is `sock_recv` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
+ * changed. One system call if it need not wait, three if it must.
+ * Of a stream it receives 1 MiB at most.
+ *
+ * @param fd        the socket
+ * @param buf       where to put the bytes; may be NULL if `len` is 0
+ * @param len       how many at most
+ * @param flags     as for `sock_recv`
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return how many bytes were received; 0 when the peer of a stream has closed its side, or for an
+ * empty message, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_recv`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
+ * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
+ */
+ssize_t sock_recv_until(int fd,
+                        void *buf,
+                        size_t len,
+                        int flags,
+                        double deadline,
+                        int token);
+
+/**
+ * Sends a message to an address until a deadline, or until a token cancels it.
+ *
+ * It is `sock_sendto` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
+ * changed. One system call if it need not wait, three if it must.
+ *
+ * @param fd        the socket
+ * @param buf       the bytes; may be NULL if `len` is 0
+ * @param len       how many
+ * @param flags     as for `sock_send`
+ * @param addr      where to send them, or NULL on a connected socket
+ * @param addrlen   the length of the address in bytes; 0 if `addr` is NULL
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return how many bytes were sent, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_sendto`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
+ * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
+ */
+ssize_t sock_sendto_until(int fd,
+                          const void *buf,
+                          size_t len,
+                          int flags,
+                          const struct sockaddr *addr,
+                          socklen_t addrlen,
+                          double deadline,
+                          int token);
+
+/**
+ * Receives a message and its sender's address until a deadline, or until a token cancels it.
+ *
+ * It is `sock_recvfrom` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
+ * changed. One system call if it need not wait, three if it must.
+ *
+ * @param fd        the socket
+ * @param buf       where to put the bytes; may be NULL if `len` is 0
+ * @param len       how many at most
+ * @param flags     as for `sock_recv`
+ * @param addr      where to put the address of the sender, or NULL
+ * @param addrlen   in: the bytes that `addr` has room for; out: the length of the address
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return how many bytes were received, which is 0 for an empty message, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_recvfrom`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
+ * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
+ */
+ssize_t sock_recvfrom_until(int fd,
+                            void *buf,
+                            size_t len,
+                            int flags,
+                            struct sockaddr *addr,
+                            socklen_t *addrlen,
+                            double deadline,
+                            int token);
+
+/**
+ * Sends a message with control data until a deadline, or until a token cancels it.
+ *
+ * It is `sock_sendmsg` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
+ * changed. One system call if it need not wait, three if it must.
+ *
+ * @param fd        the socket
+ * @param msg       the message, as for sendmsg(2)
+ * @param flags     as for `sock_send`
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return how many bytes were sent, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_sendmsg`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
+ * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
+ */
+ssize_t sock_sendmsg_until(int fd,
+                           const struct msghdr *msg,
+                           int flags,
+                           double deadline,
+                           int token);
+
+/**
+ * Receives a message with control data until a deadline, or until a token cancels it.
+ *
+ * It is `sock_recvmsg` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
+ * changed. One system call if it need not wait, three if it must.
+ *
+ * @param fd        the socket
+ * @param msg       where to put the message, as for `sock_recvmsg`
+ * @param flags     as for `sock_recv`
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return how many bytes were received, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_recvmsg`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
+ * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
+ */
+ssize_t sock_recvmsg_until(int fd,
+                           struct msghdr *msg,
+                           int flags,
+                           double deadline,
+                           int token);
+
+/**
+ * Sends all of a buffer until a deadline, or until a token cancels it.
+ *
+ * It is `sock_sendall` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
+ * changed. It looks at both between any two steps, so that a peer that sends, or takes, without end holds it no longer.
+ *
+ * @param fd        the socket
+ * @param buf       the bytes; may be NULL if `len` is 0
+ * @param len       how many. If 0, nothing is sent
+ * @param flags     as for `sock_send`
+ * @param sent      where to put how many bytes were sent: exact on every return. May be NULL
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return 0 once all are sent, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_sendall`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed; `*sent` bytes were sent all the same
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
+ * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
+ */
+int sock_sendall_until(int fd,
+                       const void *buf,
+                       size_t len,
+                       int flags,
+                       size_t *sent,
+                       double deadline,
+                       int token);
+
+/**
+ * Receives until a buffer is full, a deadline has passed, or a token cancels it.
+ *
+ * It is `sock_recvall` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
+ * changed. It looks at both between any two steps, so that a peer that sends, or takes, without end holds it no longer.
+ *
+ * @param fd        the socket
+ * @param buf       where to put the bytes; may be NULL if `len` is 0
+ * @param len       how many. If 0, nothing is received
+ * @param flags     as for `sock_recv`
+ * @param received  where to put how many bytes were received: exact on every return. May be NULL
+ * @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+ *                  `LIBSOCK_FOREVER` for none
+ * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+ *
+ * @return 0 once the buffer is full, or the negative of an error number, to which `errno` is set too. The
+ * errors are those of `sock_recvall`, and:
+ *   - `-ETIMEDOUT`  the deadline has passed; `*received` bytes were received all the same
+ *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+ *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+ *
+ * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
+ * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
+ */
+int sock_recvall_until(int fd,
+                       void *buf,
+                       size_t len,
+                       int flags,
+                       size_t *received,
+                       double deadline,
+                       int token);
 
 /**
  * Connects to a service of a host, within a time that covers all of it: the lookup of the name, every address, and
@@ -607,40 +1108,16 @@ int sock_name(const struct sockaddr *addr,
               size_t size);
 
 /**
- * Waits until a socket is ready, whatever its mode.
+ * Puts a result into words.
  *
- * @param fd       the socket
- * @param events   what to wait for: `POLLIN`, `POLLOUT` and the other events of poll(2), or'ed.
- *                 `POLLERR` and `POLLHUP` are always waited for
- * @param seconds  how long to wait at most, as in `sock_settimeout`: 0 looks once, `LIBSOCK_FOREVER`
- *                 waits for as long as it takes
+ * @param code  what a function of this library returned
  *
- * @return the events that are ready, more than 0, or the negative of an error number, to which `errno`
- * is set too:
- *   - `-EAGAIN`     `seconds` is 0 and nothing is ready
- *   - `-ETIMEDOUT`  nothing became ready in so many seconds
- *   - `-EINTR`      a signal was handled, and `sock_setinterrupt` is on
- *   - `-EINVAL`     `seconds` is negative or not a number, or `events` is negative or
- *                   does not fit a short
- *   - `-EOVERFLOW`  `seconds` is finite, and 2^63 nanoseconds or more
- *   - `-EBADF`      `fd` is not an open descriptor
- *   - `-ENOTSOCK`   `fd` is not a socket
- */
-int sock_wait(int fd,
-              int events,
-              double seconds);
-
-/**
- * Puts a code into words.
- *
- * @param code  what a function returned, or an error number: either sign will do
- *
- * @return a constant string in English, never NULL: "Success" for 0, "Unknown error" for a number that
- * is no error's
+ * @return a constant string in English, never NULL: "Success" for 0 or more, the error's text for a negative
+ * result, "Unknown error" for a negative number that is no error's
  *
  * Safe to call from any thread, from a signal handler and after fork, unlike strerror(3).
  */
-const char *sock_strerror(int code);
+const char *sock_strerror(ssize_t code);
 
 /**
  * Tells the version of the library.

@@ -3,9 +3,11 @@
 use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 
-use libc::{c_char, c_int, c_void, size_t, ssize_t};
+use libc::{c_char, c_double, c_int, c_short, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use crate::errno::{Errno, Result};
+use crate::wait::Until;
+use crate::{linux, time};
 
 /// Intake of a descriptor. A negative number is `EBADF`; whether any other number is open, and a
 /// socket, is for the kernel to say in the call that uses it.
@@ -36,18 +38,28 @@ pub fn buffer(data: *const c_void, len: size_t) -> Result<()> {
 /// # Safety
 ///
 /// `addrlen` must be NULL or valid for reading.
-pub unsafe fn address_out(addr: *const libc::sockaddr, addrlen: *const libc::socklen_t) -> Result<()> {
+pub unsafe fn address_out(addr: *mut sockaddr, addrlen: *mut socklen_t) -> Result<AddressOut> {
     if addr.is_null() {
-        return Ok(());
+        return Ok(AddressOut { addr, addrlen, room: 0 });
     }
     if addrlen.is_null() {
         return Err(Errno::FAULT);
     }
     // SAFETY: not NULL, and the caller promises that it is readable.
-    if unsafe { addrlen.read() } > c_int::MAX as libc::socklen_t {
+    let room = unsafe { addrlen.read() };
+    if room > c_int::MAX as socklen_t {
         return Err(Errno::INVAL);
     }
-    Ok(())
+    Ok(AddressOut { addr, addrlen, room })
+}
+
+/// A place for a peer's address that the caller may not have given.
+#[derive(Clone, Copy)]
+pub struct AddressOut {
+    pub addr: *mut sockaddr,
+    pub addrlen: *mut socklen_t,
+    /// How many bytes it has room for.
+    pub room: socklen_t,
 }
 
 /// Intake of a string, which must not be NULL.
@@ -63,15 +75,105 @@ pub unsafe fn text<'text>(text: *const c_char) -> Result<&'text CStr> {
     Ok(unsafe { CStr::from_ptr(text) })
 }
 
+/// Intake of a message: that it is there, and how many bytes its buffers hold.
+///
+/// # Safety
+///
+/// `message` must be NULL or valid for reading, and its `msg_iov` NULL or valid for reading `msg_iovlen` entries.
+pub unsafe fn message(message: *const msghdr) -> Result<usize> {
+    // SAFETY: the caller promises it.
+    let Some(message) = (unsafe { message.as_ref() }) else { return Err(Errno::FAULT) };
+    #[allow(clippy::unnecessary_cast)] // With musl it is a c_int.
+    let (first, len) = (message.msg_iov, message.msg_iovlen as usize);
+    if len > libc::UIO_MAXIOV as usize {
+        return Err(Errno::MSGSIZE);
+    }
+    let buffers: &[iovec] = match (first.is_null(), len) {
+        (_, 0) => &[],
+        (true, _) => return Err(Errno::FAULT),
+        // SAFETY: not NULL, and the caller promises it.
+        (false, _) => unsafe { std::slice::from_raw_parts(first, len) },
+    };
+    Ok(buffers.iter().fold(0, |total, buffer| total.saturating_add(buffer.iov_len)))
+}
+
+/// Intake of what ends a wait: a deadline in seconds of the clock, and a token or -1. Whether any other number
+/// is open is for the kernel to say, should the operation have to wait.
+pub fn until<'fd>(deadline: c_double, token: c_int) -> Result<Until<'fd>> {
+    let token = match token {
+        -1 => None,
+        fd => Some(socket(fd)?),
+    };
+    Ok(Until { deadline: time::deadline_from_seconds(deadline)?, token })
+}
+
+/// Intake of events to wait for.
+pub fn events(events: c_int) -> Result<c_short> {
+    c_short::try_from(events).ok().filter(|events| *events >= 0).ok_or(Errno::INVAL)
+}
+
+/// Intake of the flags of a receive of all of a buffer. What is peeked at is not taken, so that nothing could
+/// follow it.
+pub fn flags_of_recvall(flags: c_int) -> Result<c_int> {
+    // For how much the kernel waits is for the transfer to say.
+    if flags & libc::MSG_PEEK != 0 { Err(Errno::INVAL) } else { Ok(flags & !libc::MSG_WAITALL) }
+}
+
+/// What a line is received into besides the buffer, and up to what.
+pub struct LineIn<'a> {
+    pub delim: &'a [u8],
+    pub have: usize,
+}
+
+/// Intake of a line.
+///
+/// # Safety
+///
+/// `have` must be NULL or valid for reading, and `delim` NULL or valid for reading `delimlen` bytes.
+pub unsafe fn line<'a>(
+    buf: *const c_void,
+    size: size_t,
+    have: *const size_t,
+    delim: *const c_void,
+    delimlen: size_t,
+) -> Result<LineIn<'a>> {
+    if buf.is_null() || delim.is_null() {
+        return Err(Errno::FAULT);
+    }
+    // SAFETY: the caller promises it.
+    let have = unsafe { have.as_ref() }.copied().ok_or(Errno::INVAL)?;
+    if have > size || delimlen == 0 {
+        return Err(Errno::INVAL);
+    }
+    buffer(buf, size)?;
+    buffer(delim, delimlen)?;
+    // SAFETY: not NULL, and the caller promises the rest.
+    Ok(LineIn { delim: unsafe { std::slice::from_raw_parts(delim.cast(), delimlen) }, have })
+}
+
+/// A place for a count that the caller may not have given.
+///
+/// # Safety
+///
+/// `place` must be NULL or valid for writing for as long as the result is used.
+pub unsafe fn count_out(place: *mut size_t) -> impl Fn(size_t) + Copy {
+    move |count| {
+        if !place.is_null() {
+            // SAFETY: not NULL, and the caller promises that it can be written to.
+            unsafe { place.write(count) };
+        }
+    }
+}
+
 /// The C types that results are returned in.
-pub trait Code {
+pub trait CReturn {
     /// A count, a descriptor or a truth value.
     fn success(value: usize) -> Self;
-    /// The negative of an error number.
+    /// The negative of an errno value.
     fn failure(error: Errno) -> Self;
 }
 
-impl Code for c_int {
+impl CReturn for c_int {
     fn success(value: usize) -> c_int {
         value as c_int
     }
@@ -80,7 +182,7 @@ impl Code for c_int {
     }
 }
 
-impl Code for ssize_t {
+impl CReturn for ssize_t {
     fn success(value: usize) -> ssize_t {
         value as ssize_t
     }
@@ -89,13 +191,25 @@ impl Code for ssize_t {
     }
 }
 
+/// For what cannot fail, and may have tried what did.
+pub fn keep_errno<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: the pointer is to the calling thread's own errno, valid for as long as it runs.
+    unsafe {
+        let errno = linux::errno_location();
+        let before = errno.read();
+        let value = body();
+        errno.write(before);
+        value
+    }
+}
+
 /// The exit: a result becomes a value or a negative code, with `errno` set to the same on failure
 /// and left as the caller had it on success, whatever was tried in between.
 #[inline(always)]
-pub fn exit<C: Code>(body: impl FnOnce() -> Result<usize>) -> C {
+pub fn exit<C: CReturn>(body: impl FnOnce() -> Result<usize>) -> C {
     // SAFETY: the pointer is to the calling thread's own errno, valid for as long as it runs.
     let (errno, before) = unsafe {
-        let errno = libc::__errno_location();
+        let errno = linux::errno_location();
         (errno, errno.read())
     };
     match body() {
@@ -111,8 +225,8 @@ pub fn exit<C: Code>(body: impl FnOnce() -> Result<usize>) -> C {
 /// The exit of a failure, apart from that of a success, which is to be short.
 #[cold]
 #[inline(never)]
-fn fail<C: Code>(error: Errno) -> C {
+fn fail<C: CReturn>(error: Errno) -> C {
     // SAFETY: the pointer is to the calling thread's own errno.
-    unsafe { libc::__errno_location().write(error.code()) };
+    unsafe { linux::errno_location().write(error.code()) };
     C::failure(error)
 }

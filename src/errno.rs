@@ -1,8 +1,8 @@
-//! Error numbers, and the two meanings that steer the slow path.
+//! Errno values.
 
 use libc::c_int;
 
-use crate::api;
+use crate::{api, linux};
 
 /// A positive `errno` value, or a `LIBSOCK_EAI_` code: as wide as a count, so that a `Result` of the one
 /// or the other is passed in registers.
@@ -19,12 +19,15 @@ impl Errno {
     pub const AGAIN: Errno = Errno::new(libc::EAGAIN);
     pub const BADF: Errno = Errno::new(libc::EBADF);
     pub const CANCELED: Errno = Errno::new(libc::ECANCELED);
+    pub const CONNABORTED: Errno = Errno::new(libc::ECONNABORTED);
     pub const CONNREFUSED: Errno = Errno::new(libc::ECONNREFUSED);
     pub const CONNRESET: Errno = Errno::new(libc::ECONNRESET);
     pub const FAULT: Errno = Errno::new(libc::EFAULT);
     pub const INPROGRESS: Errno = Errno::new(libc::EINPROGRESS);
     pub const INTR: Errno = Errno::new(libc::EINTR);
     pub const INVAL: Errno = Errno::new(libc::EINVAL);
+    pub const ISCONN: Errno = Errno::new(libc::EISCONN);
+    pub const MSGSIZE: Errno = Errno::new(libc::EMSGSIZE);
     pub const NAMETOOLONG: Errno = Errno::new(libc::ENAMETOOLONG);
     pub const NOMEM: Errno = Errno::new(libc::ENOMEM);
     pub const NOSPC: Errno = Errno::new(libc::ENOSPC);
@@ -39,10 +42,6 @@ impl Errno {
     pub const FAIL: Errno = Errno::new(api::LIBSOCK_EAI_FAIL);
     pub const NODATA: Errno = Errno::new(api::LIBSOCK_EAI_NODATA);
     pub const SERVICE: Errno = Errno::new(api::LIBSOCK_EAI_SERVICE);
-    /// Never seen by a caller: an attempt used up something that was not its result, such as a
-    /// connection that died in the listener's queue, and asks for another turn.
-    pub const RESTART: Errno = Errno::new(libc::ERESTART);
-
     pub const fn new(code: c_int) -> Errno {
         Errno(code as isize)
     }
@@ -50,32 +49,22 @@ impl Errno {
     /// The calling thread's `errno`.
     pub fn last() -> Errno {
         // SAFETY: the pointer is to the calling thread's own errno, always valid.
-        Errno::new(unsafe { *libc::__errno_location() })
+        Errno::new(unsafe { *linux::errno_location() })
     }
 
     /// Sets the calling thread's `errno` to 0, for functions that tell in it what they found on the way.
     pub fn clear() {
         // SAFETY: as above.
-        unsafe { *libc::__errno_location() = 0 };
+        unsafe { *linux::errno_location() = 0 };
     }
 
     pub fn code(self) -> c_int {
         self.0 as c_int
     }
 
-    /// The operation is not ready, or under way: the mode decides what that means.
-    pub fn is_not_ready(self) -> bool {
-        matches!(self.code(), libc::EAGAIN | libc::EINPROGRESS | libc::EALREADY)
-    }
-
     /// There were too few descriptors, or too little memory.
     pub fn lacks_resources(self) -> bool {
         matches!(self.code(), libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-    }
-
-    /// The operation did not fail: waiting or trying again can still complete it.
-    pub fn is_unfinished(self) -> bool {
-        self.is_not_ready() || self == Errno::INTR || self == Errno::RESTART
     }
 }
 

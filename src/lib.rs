@@ -24,12 +24,18 @@
 
 mod api;
 mod boundary;
+mod connection;
+mod delimiter;
 mod errno;
+mod linux;
 mod mode;
 mod name;
 mod operation;
 mod options;
 mod sys;
 mod time;
+mod token;
+mod transfer;
+mod wait;
 
 pub use api::*;

@@ -1,248 +1,416 @@
-//! One operation on one socket, and the slow path that all operations share.
+//! One operation on one socket: attempt, wait, try again.
+//!
+//! [`Operation::finish`] is the one way from an attempt that did not succeed to a result, for operations
+//! that obey the socket's mode and for those that are given a deadline and a token. In it
+//! [`Operation::retry`] is the one loop that waits outside the kernel.
 
 use std::os::fd::BorrowedFd;
 
-use libc::{c_int, c_short};
+use libc::{POLLERR, POLLIN, POLLOUT, POLLRDHUP, c_int, c_short};
 
 use crate::errno::{Errno, Result};
-use crate::mode::{self, Mode, Moment, Side};
-use crate::time::{self, Limit, Reading};
-use crate::{options, sys};
+use crate::mode::{self, Mode, Side};
+use crate::options;
+use crate::time::{self, Reading, Timeout};
+use crate::wait::{NO_ENTRY, Until};
 
-/// Flags for an attempt that may wait in the kernel, if the socket's mode has it so.
-pub const WAIT: c_int = 0;
-/// Flags for an attempt that must not wait.
-pub const DONT_WAIT: c_int = libc::MSG_DONTWAIT;
-
-/// How long to sleep, in nanoseconds, while `poll` calls a socket ready that is not: one with an
-/// entry in its error queue, say, or a Unix peer's whose queue is full. Nothing wakes a waiter then.
-const NAP: u64 = 1_000_000;
-
-/// What an attempt that may have to be followed up notes before it is made.
-pub struct Beginning {
-    moment: Moment,
-    clock: Reading,
+/// Whether an attempt may wait in the kernel, if the socket's mode has it so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    InKernel,
+    Never,
 }
 
-impl Beginning {
-    #[inline]
-    pub fn new() -> Beginning {
-        Beginning { moment: Moment::now(), clock: Reading::NONE }
-    }
-
-    /// Not a part of `new`, which would copy the reading, and processors stall when what has just been
-    /// written in parts is read as a whole.
-    #[inline]
-    pub fn read_clock(&mut self) {
-        self.clock.take();
+impl Wait {
+    /// For the flags of a transfer.
+    #[inline(always)]
+    pub fn flag(self) -> c_int {
+        match self {
+            Wait::InKernel => 0,
+            Wait::Never => libc::MSG_DONTWAIT,
+        }
     }
 }
 
-/// An operation under way. Its timeout runs from its beginning, over all the steps that it takes.
+/// How an attempt ended.
+#[derive(Clone, Copy)]
+pub enum Outcome {
+    Done(usize),
+    /// The socket is not ready, or a connection under way: the mode decides what that means.
+    NotReady(Errno),
+    /// A signal came first.
+    Interrupted,
+    /// Something was used up that was not the result, such as a connection that died in a queue.
+    Again,
+    Failed(Errno),
+}
+
+impl From<Result<usize>> for Outcome {
+    #[inline]
+    fn from(result: Result<usize>) -> Outcome {
+        match result {
+            Ok(value) => Outcome::Done(value),
+            Err(error) => match error.code() {
+                libc::EAGAIN | libc::EINPROGRESS | libc::EALREADY => Outcome::NotReady(error),
+                libc::EINTR => Outcome::Interrupted,
+                _ => Outcome::Failed(error),
+            },
+        }
+    }
+}
+
+/// What an operation does with its socket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Receive,
+    Accept,
+    Send,
+    Connect,
+}
+
+impl Role {
+    fn side(self) -> Side {
+        match self {
+            Role::Receive | Role::Accept => Side::Receive,
+            Role::Send | Role::Connect => Side::Send,
+        }
+    }
+
+    /// What to poll for. `POLLRDHUP` tells of a shutdown that an attempt without waiting does not notice.
+    fn events(self) -> c_short {
+        match self.side() {
+            Side::Receive => POLLIN | POLLRDHUP,
+            Side::Send => POLLOUT,
+        }
+    }
+
+    /// What the plain call gives that is waiting when its own side is shut down for receiving. (An attempt on
+    /// a datagram socket or a Unix listener says "not ready" then, for ever.)
+    fn when_shut_down(self) -> Option<Outcome> {
+        match self {
+            Role::Receive => Some(Outcome::Done(0)),
+            Role::Accept => Some(Outcome::Failed(Errno::INVAL)),
+            Role::Send | Role::Connect => None,
+        }
+    }
+}
+
+/// What decides how long an operation waits, over all the steps that it takes.
+#[derive(Clone, Copy)]
+enum Pace<'fd> {
+    /// The socket's mode. A timeout runs from `start`. The mode is looked up on the slow path alone.
+    Mode { start: u64, mode: Option<Mode> },
+    /// The caller's deadline and token. The kernel never waits.
+    Until(Until<'fd>),
+}
+
+/// An operation whose first attempt did not succeed, or which takes several steps.
 pub struct Operation<'fd> {
     socket: BorrowedFd<'fd>,
-    side: Side,
-    began: Moment,
-    start: u64,
-    /// Looked up on the slow path alone, and once.
-    mode: Option<Mode>,
-    previous: Step,
+    role: Role,
+    pace: Pace<'fd>,
 }
 
-/// How the step before ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Complete,
-    /// It could wait in the kernel, and did only a part.
-    CutShort,
-    /// It could not wait, and sent all that there was room for. (Receiving, a part may be a message.)
-    Exhausted,
+/// How often the socket may be called ready and not be, in a row, before the operation naps between two
+/// attempts. The first may be another thread that was quicker.
+const SPURIOUS: u32 = 1;
+
+/// How long it naps, in nanoseconds: while the socket has an entry in its error queue, say, or the queue of
+/// a Unix peer is full. Nothing wakes a waiter then.
+const NAP: u64 = 1_000_000;
+
+/// How long a wait for room may last, in nanoseconds, before a Unix socket must be tried again: `poll` does
+/// not tell that a full one was shut down for sending, or its peer for receiving.
+const UNIX_SEND_WAIT: u64 = 10_000_000;
+
+/// How often a mode that others keep changing is looked up again because of an `EAGAIN` that does not fit it.
+const ROUNDS: u32 = 64;
+
+/// Makes `attempt`, and is done if it succeeds or fails for good. If not, goes on as the socket's mode has it.
+/// The first attempt may wait in the kernel if `first` has it so.
+#[inline(always)]
+pub fn by_mode(
+    socket: BorrowedFd,
+    role: Role,
+    first: Wait,
+    mut attempt: impl FnMut(Wait) -> Result<usize>,
+) -> Result<usize> {
+    // Not a part of an operation, which would copy it: processors stall when what has just been written in
+    // parts is read as a whole.
+    let mut start = Reading::NONE;
+    start.take();
+    match attempt(first) {
+        Err(error) => finish_by_mode(socket, role, &start, first, error, attempt),
+        done => done,
+    }
+}
+
+/// What follows a first attempt that failed. Apart, for what most calls do must be short: the kernel has
+/// driven the processor's caches to other things when it returns.
+#[cold]
+#[inline(never)]
+fn finish_by_mode(
+    socket: BorrowedFd,
+    role: Role,
+    start: &Reading,
+    first: Wait,
+    error: Errno,
+    mut attempt: impl FnMut(Wait) -> Result<usize>,
+) -> Result<usize> {
+    let outcome = Outcome::from(Err(error));
+    Operation::by_mode(socket, role, start).finish(first, outcome, &mut |wait| attempt(wait).into())
+}
+
+/// The same until a deadline or a token. The first attempt does not wait.
+#[inline(always)]
+pub fn until<'fd>(
+    socket: BorrowedFd<'fd>,
+    role: Role,
+    until: Until<'fd>,
+    mut attempt: impl FnMut(Wait) -> Result<usize>,
+) -> Result<usize> {
+    until.check_deadline()?;
+    match attempt(Wait::Never) {
+        Err(error) => finish_until(socket, role, until, error, attempt),
+        done => done,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn finish_until<'fd>(
+    socket: BorrowedFd<'fd>,
+    role: Role,
+    until: Until<'fd>,
+    error: Errno,
+    mut attempt: impl FnMut(Wait) -> Result<usize>,
+) -> Result<usize> {
+    let outcome = Outcome::from(Err(error));
+    Operation::until(socket, role, until).finish(Wait::Never, outcome, &mut |wait| attempt(wait).into())
+}
+
+/// Waits until the socket is ready for any of `events`, and gives those that it is ready for.
+pub fn wait_for(socket: BorrowedFd, events: c_short, until: Until) -> Result<usize> {
+    loop {
+        match until.wait_for(socket, events, None) {
+            Err(Errno::INTR) if !mode::is_interruptible(socket)? => {}
+            result => return result.map(|ready| ready as usize),
+        }
+    }
+}
+
+/// Waits for the end alone, which no signal brings about.
+pub fn sleep(until: Until) -> Result<usize> {
+    loop {
+        match until.wait(&mut [NO_ENTRY], None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 impl<'fd> Operation<'fd> {
-    pub fn begin(socket: BorrowedFd<'fd>, side: Side, beginning: &Beginning) -> Operation<'fd> {
-        let (began, start) = (beginning.moment, beginning.clock.nanoseconds());
-        Operation { socket, side, began, start, mode: None, previous: Step::Complete }
+    pub fn by_mode(socket: BorrowedFd<'fd>, role: Role, start: &Reading) -> Operation<'fd> {
+        Operation { socket, role, pace: Pace::Mode { start: start.nanoseconds(), mode: None } }
     }
 
-    /// Makes `attempt`, and is done if it succeeds or fails for good. It is given flags to add to its
-    /// own: `first` to begin with, [`DONT_WAIT`] where a deadline would not hold otherwise.
-    #[inline(always)]
-    pub fn run(
-        socket: BorrowedFd<'fd>,
-        side: Side,
-        first: c_int,
-        mut attempt: impl FnMut(c_int) -> Result<usize>,
-    ) -> Result<usize> {
-        let mut beginning = Beginning::new();
-        beginning.read_clock();
-        match attempt(first) {
-            Err(error) => Operation::follow_up(socket, side, &beginning, first, error, attempt),
-            done => done,
-        }
+    pub fn until(socket: BorrowedFd<'fd>, role: Role, until: Until<'fd>) -> Operation<'fd> {
+        Operation { socket, role, pace: Pace::Until(until) }
     }
 
-    /// What follows a first attempt that failed. Apart, for what most calls do must be short: the kernel
-    /// has driven the processor's caches to other things when it returns.
-    #[cold]
-    #[inline(never)]
-    fn follow_up(
-        socket: BorrowedFd<'fd>,
-        side: Side,
-        beginning: &Beginning,
-        first: c_int,
-        error: Errno,
-        mut attempt: impl FnMut(c_int) -> Result<usize>,
-    ) -> Result<usize> {
-        Operation::begin(socket, side, beginning).settle(first, Err(error), &mut attempt)
-    }
-
-    /// One step on the way to `wanted` bytes.
-    pub fn step(
+    /// From how an attempt ended, which could wait as `first` says, to the result.
+    pub fn finish(
         &mut self,
-        first: c_int,
-        wanted: usize,
-        attempt: &mut dyn FnMut(c_int) -> Result<usize>,
+        first: Wait,
+        mut outcome: Outcome,
+        attempt: &mut dyn FnMut(Wait) -> Outcome,
     ) -> Result<usize> {
-        let outcome = match self.previous {
-            Step::Exhausted => Err(Errno::AGAIN),
-            _ => attempt(first),
+        let (start, mut known) = match self.pace {
+            Pace::Mode { start, mode } => (start, mode),
+            Pace::Until(until) => {
+                return self.retry(until, None, outcome, attempt)?.ok_or(Errno::TIMEDOUT);
+            }
         };
-        self.settle_step(first, wanted, outcome, attempt)
-    }
-
-    /// As [`Operation::step`], with the outcome of its first attempt.
-    pub fn settle_step(
-        &mut self,
-        first: c_int,
-        wanted: usize,
-        outcome: Result<usize>,
-        attempt: &mut dyn FnMut(c_int) -> Result<usize>,
-    ) -> Result<usize> {
-        let mut flags = first;
-        let done = self.settle(first, outcome, &mut |now| {
-            flags = now;
-            attempt(now)
-        })?;
-        self.previous = match flags {
-            _ if done == wanted => Step::Complete,
-            WAIT => Step::CutShort,
-            _ if self.side == Side::Send => Step::Exhausted,
-            _ => Step::Complete,
-        };
-        Ok(done)
-    }
-
-    fn settle(
-        &mut self,
-        first: c_int,
-        outcome: Result<usize>,
-        attempt: &mut dyn FnMut(c_int) -> Result<usize>,
-    ) -> Result<usize> {
-        match outcome {
-            Err(error) if error.is_unfinished() => self.persist(first, error, attempt),
-            outcome => outcome,
-        }
-    }
-
-    /// The slow path: what is this socket's mode, how much time is left, wait, try again.
-    fn persist(
-        &mut self,
-        first: c_int,
-        mut error: Errno,
-        attempt: &mut dyn FnMut(c_int) -> Result<usize>,
-    ) -> Result<usize> {
-        let mut mode = match self.mode {
-            Some(mode) => mode,
-            None if first == WAIT && error.is_not_ready() => self.look_up_mode(Some((self.began, self.elapsed()?)))?,
-            None => self.look_up_mode(None)?,
-        };
-        if self.previous == Step::CutShort
-            && error.is_not_ready()
-            && self.elapsed()? < mode.kernel_waits
-            && (self.side == Side::Send || options::is_stream(self.socket)?)
-        {
-            // There was no more, yet the kernel did not wait for it: a signal had come.
-            error = Errno::INTR;
-        }
-        let mut false_alarms = 0_u32;
+        let mut rounds = 0;
         loop {
-            if error == Errno::INTR && mode.interruptible {
-                return Err(error);
-            }
-            let outcome = match mode.limit.deadline(self.start) {
-                _ if mode.limit == Limit::Nothing && error.is_not_ready() => return Err(error),
-                _ if mode.limit == Limit::Nothing => attempt(first),
-                None => {
-                    let began = Moment::now();
-                    let outcome = attempt(WAIT);
-                    if let Err(Errno::AGAIN) = outcome {
-                        // Other code has set O_NONBLOCK since, or what is missing is not to be waited for.
-                        mode = self.look_up_mode(None)?;
-                        if mode.limit == Limit::Forever && began.is_undisturbed() {
-                            return outcome;
-                        }
-                    }
-                    outcome
-                }
-                Some(deadline) => match self.wait(deadline, false_alarms) {
-                    Ok(()) => {
-                        false_alarms += 1;
-                        attempt(DONT_WAIT)
-                    }
-                    Err(error) => Err(error),
-                },
+            let refused = match outcome {
+                Outcome::Done(value) => return Ok(value),
+                Outcome::Failed(error) => return Err(error),
+                Outcome::NotReady(error) => Some(error),
+                Outcome::Interrupted | Outcome::Again => None,
             };
-            match outcome {
-                Err(again) if again.is_unfinished() => error = again,
-                result => return result,
+            let mode = match known.take() {
+                Some(mode) => mode,
+                None if refused.is_some() => {
+                    let took = time::now().saturating_sub(start);
+                    mode::of_unready(self.socket, self.role.side(), took)?
+                }
+                None => mode::get(self.socket, self.role.side())?,
+            };
+            self.pace = Pace::Mode { start, mode: Some(mode) };
+            if matches!(outcome, Outcome::Interrupted) && mode.interruptible {
+                return Err(Errno::INTR);
             }
+            outcome = match (mode.timeout, refused) {
+                (Timeout::Zero, Some(error)) => return Err(error),
+                (Timeout::Zero, None) => attempt(first),
+                // A connection under way goes on by itself: there is no call to wait in.
+                (Timeout::Forever, _) if !mode.nonblocking && self.role != Role::Connect => {
+                    // It is another mode than a moment ago, unless nothing can be waited for.
+                    if refused.is_some() && rounds > 0 && (rounds > ROUNDS || mode::is_final(self.socket)?) {
+                        return Err(Errno::AGAIN);
+                    }
+                    rounds += 1;
+                    attempt(Wait::InKernel)
+                }
+                (timeout, _) => {
+                    let until = Until { deadline: timeout.deadline(start), token: None };
+                    match self.retry(until, Some(mode.interruptible), outcome, attempt)? {
+                        Some(value) => return Ok(value),
+                        None => self.check_timeout(start)?,
+                    }
+                    Outcome::NotReady(Errno::AGAIN)
+                }
+            };
         }
     }
 
-    fn look_up_mode(&mut self, refused: Option<(Moment, u64)>) -> Result<Mode> {
-        let mode = mode::get(self.socket, self.side, refused)?;
-        self.mode = Some(mode);
-        Ok(mode)
+    /// When the time is over, the mode is read once more: it may be another by now, or have been read while it
+    /// was being set. Fails unless time is left of the timeout that runs from `start`.
+    fn check_timeout(&self, start: u64) -> Result<()> {
+        let deadline = mode::get(self.socket, self.role.side())?.timeout.deadline(start);
+        Until { deadline, token: None }.check_deadline()
     }
 
-    fn elapsed(&self) -> Result<u64> {
-        Ok(time::clock()? - self.start)
-    }
-
-    /// Waits until the socket is ready, after so many times that it was called so and was not.
-    fn wait(&self, deadline: u64, false_alarms: u32) -> Result<()> {
-        if false_alarms > 0 && time::now() >= deadline {
-            return Err(Errno::TIMEDOUT);
-        }
-        // One may be another thread that was quicker.
-        if false_alarms > 1 {
-            let left = deadline.saturating_sub(time::now());
-            let nap = sys::poll(None, 0, Some(time::span(left.min(NAP))));
-            // Napping anew, signals that come faster than naps end would keep it from trying again.
-            if nap == Err(Errno::INTR) && self.mode.is_some_and(|mode| mode.interruptible) {
-                return nap.map(drop);
+    /// Between two steps: fails if the time is over or the token cancels, and tells how the next step may wait.
+    /// Steps that never have to wait must not carry an operation past its end.
+    pub fn next_step(&mut self) -> Result<Next> {
+        let (start, mode) = match self.pace {
+            Pace::Mode { start, mode: Some(mode) } => (start, mode),
+            Pace::Mode { start, mode: None } => (start, mode::get(self.socket, self.role.side())?),
+            Pace::Until(until) => {
+                until.check()?;
+                return Ok(Next::Poll);
             }
-        }
-        let events = match self.side {
-            Side::Receive => libc::POLLIN,
-            Side::Send => libc::POLLOUT,
         };
-        poll_until(self.socket, events, Some(deadline)).map(drop)
+        self.pace = Pace::Mode { start, mode: Some(mode) };
+        match mode.timeout {
+            Timeout::Zero => Ok(Next::AtOnce),
+            Timeout::Forever if !mode.nonblocking => Ok(Next::InKernel),
+            timeout => {
+                let until = Until { deadline: timeout.deadline(start), token: None };
+                if until.check_deadline().is_err() {
+                    self.check_timeout(start)?;
+                }
+                Ok(Next::Poll)
+            }
+        }
+    }
+
+    /// Whether a signal is to end the operation, whose last step could wait in the kernel and did only a part:
+    /// nothing else ends it before its time. (Of messages, a part may be a whole one.)
+    pub fn was_interrupted(&self) -> Result<bool> {
+        let Pace::Mode { start, mode: Some(mode @ Mode { interruptible: true, .. }) } = self.pace else {
+            return Ok(false);
+        };
+        let is_early = mode.timeout == Timeout::Forever || time::read_clock()? - start < mode.kernel_waits;
+        Ok(is_early && !mode.nonblocking && (self.role == Role::Send || options::is_stream(self.socket)?))
+    }
+
+    /// Waits until the socket is ready and tries again, until that succeeds or fails, or the time is over,
+    /// when there is no result. Who does not say whether signals interrupt has the socket asked.
+    fn retry(
+        &self,
+        until: Until,
+        interruptible: Option<bool>,
+        mut outcome: Outcome,
+        attempt: &mut dyn FnMut(Wait) -> Outcome,
+    ) -> Result<Option<usize>> {
+        let part = (self.role == Role::Send).then_some(UNIX_SEND_WAIT);
+        let mut patience = Patience { spurious: 0, part };
+        loop {
+            let mut events = 0;
+            match outcome {
+                Outcome::Done(value) => return Ok(Some(value)),
+                Outcome::Failed(error) => return Err(error),
+                Outcome::NotReady(_) => match self.wait(until, &mut patience) {
+                    Ok(ready) => events = ready,
+                    Err(Errno::INTR) => {
+                        outcome = Outcome::Interrupted;
+                        continue;
+                    }
+                    // What a socket keeps back until there is more of it, it gives at the end.
+                    Err(Errno::TIMEDOUT) => {
+                        return match self.as_if_waiting(attempt(Wait::Never))? {
+                            Outcome::Done(value) => Ok(Some(value)),
+                            Outcome::Failed(error) => Err(error),
+                            _ => Ok(None),
+                        };
+                    }
+                    Err(error) => return Err(error),
+                },
+                // Neither signals nor dead connections that come without end carry it past the deadline.
+                Outcome::Interrupted | Outcome::Again if until.check_deadline().is_err() => return Ok(None),
+                Outcome::Interrupted if interruptible.map_or_else(|| mode::is_interruptible(self.socket), Ok)? => {
+                    return Err(Errno::INTR);
+                }
+                Outcome::Interrupted | Outcome::Again => {}
+            }
+            outcome = self.as_if_waiting(attempt(Wait::Never))?;
+            if let Outcome::NotReady(error) = outcome {
+                if let Some(ended) = self.role.when_shut_down().filter(|_| events & POLLRDHUP != 0) {
+                    outcome = ended;
+                } else if self.role == Role::Send
+                    && events & (POLLOUT | POLLERR) == POLLOUT
+                    && options::lacks_port(self.socket)
+                {
+                    outcome = Outcome::Failed(error);
+                }
+            }
+        }
+    }
+
+    /// What the plain call gives that was waiting. When the peer of a Unix stream closes with data unread, a new
+    /// attempt says `EPIPE` instead, and leaves the reset for the next call to find.
+    fn as_if_waiting(&self, outcome: Outcome) -> Result<Outcome> {
+        match outcome {
+            Outcome::Failed(Errno::PIPE)
+                if self.role == Role::Send && options::domain(self.socket)? == libc::AF_UNIX =>
+            {
+                Err(options::take_error(self.socket)?.unwrap_or(Errno::PIPE))
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Waits until the socket is ready, or is to be tried again, and gives what it is ready for.
+    fn wait(&self, until: Until, patience: &mut Patience) -> Result<c_short> {
+        if patience.spurious > SPURIOUS {
+            until.sleep(NAP)?;
+        }
+        let ready = until.wait_for(self.socket, self.role.events(), patience.part)?;
+        if ready != 0 {
+            patience.spurious += 1;
+        } else if patience.part.is_some() && matches!(options::domain(self.socket)?, libc::AF_INET | libc::AF_INET6) {
+            patience.part = None;
+        }
+        Ok(ready)
     }
 }
 
-/// Waits for any of `events`, errors and hang-ups until `deadline`, and gives those that are ready.
-/// A deadline that has passed still looks once.
-pub fn poll_until(socket: BorrowedFd, events: c_short, deadline: Option<u64>) -> Result<c_short> {
-    loop {
-        let ready = sys::poll(Some(socket), events, deadline.map(time::until).transpose()?)?;
-        if ready != 0 {
-            return Ok(ready);
-        }
-        // A long wait is made in parts.
-        if deadline.is_some_and(|deadline| time::now() >= deadline) {
-            return Err(Errno::TIMEDOUT);
-        }
-    }
+/// How the next step of an operation may wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    AtOnce,
+    InKernel,
+    /// Outside the kernel: an attempt that will say "not ready" can be left out.
+    Poll,
+}
+
+/// How a wait goes on that has been in vain.
+struct Patience {
+    /// How often the socket was called ready and was not.
+    spurious: u32,
+    /// How long one part of the wait may last, in nanoseconds.
+    part: Option<u64>,
 }

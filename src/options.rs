@@ -1,8 +1,9 @@
-//! What the kernel tells of a socket and is told, by way of socket2.
+//! Questions to a socket, and what it is told when it is made, by way of socket2.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use socket2::{Domain, SockRef, Type};
+use libc::c_int;
+use socket2::{Protocol, SockRef, Type};
 
 use crate::errno::{Errno, Result};
 
@@ -11,24 +12,40 @@ pub fn is_nonblocking(socket: BorrowedFd) -> Result<bool> {
     Ok(configure(&socket).nonblocking()?)
 }
 
+/// The domain, such as `AF_INET`.
+pub fn domain(socket: BorrowedFd) -> Result<c_int> {
+    Ok(configure(&socket).domain()?.into())
+}
+
 /// Whether the socket carries a stream of bytes, and not messages.
 pub fn is_stream(socket: BorrowedFd) -> Result<bool> {
     Ok(configure(&socket).r#type()? == Type::STREAM)
 }
 
-/// Whether the socket is of the Unix domain.
-pub fn is_unix(socket: BorrowedFd) -> Result<bool> {
-    Ok(configure(&socket).domain()? == Domain::UNIX)
+/// Whether the protocol is TCP, if the socket is one of IPv4 or IPv6.
+pub fn is_tcp(socket: BorrowedFd) -> Result<bool> {
+    Ok(configure(&socket).protocol()? == Some(Protocol::TCP) && is_stream(socket)?)
 }
 
-/// The socket's identity, which no other socket ever gets; none on kernels before 4.12.
-pub fn cookie(socket: BorrowedFd) -> Option<u64> {
-    configure(&socket).cookie().ok()
+/// Whether the socket is one of IPv4 or IPv6 that has no local port.
+pub fn lacks_port(socket: BorrowedFd) -> bool {
+    let local = configure(&socket).local_addr().ok();
+    local.and_then(|local| local.as_socket()).is_some_and(|local| local.port() == 0)
+}
+
+/// The socket's identity, which no other socket ever gets.
+pub fn cookie(socket: BorrowedFd) -> Result<u64> {
+    Ok(configure(&socket).cookie()?)
 }
 
 /// The error that is pending on the socket, which takes it away.
 pub fn take_error(socket: BorrowedFd) -> Result<Option<Errno>> {
     Ok(configure(&socket).take_error()?.map(Errno::from))
+}
+
+/// Whether the socket is connected.
+pub fn is_connected(socket: BorrowedFd) -> bool {
+    configure(&socket).peer_addr().is_ok()
 }
 
 /// Whether both ends of a connection are one.
@@ -42,7 +59,7 @@ pub fn reuse_address(socket: BorrowedFd) -> Result<()> {
     Ok(configure(&socket).set_reuse_address(true)?)
 }
 
-/// Whether a socket of IPv6 is for that alone, or for IPv4 as well.
+/// Whether a socket of IPv6 is for that alone, or dual-stack.
 pub fn set_only_v6(socket: BorrowedFd, on: bool) -> Result<()> {
     Ok(configure(&socket).set_only_v6(on)?)
 }

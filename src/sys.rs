@@ -1,4 +1,5 @@
-//! The system calls, each as a `Result`; those that set and read options are in `options`.
+//! The system calls of POSIX, each as a `Result`. Those that only Linux has are in `linux`; questions
+//! that socket2 asks are in `options`.
 //!
 //! They take raw pointers, not slices: the memory is the caller's, may be uninitialised or shared,
 //! and is only ever handed on to the kernel.
@@ -6,19 +7,20 @@
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use libc::{c_int, c_short, c_void, msghdr, sockaddr, socklen_t};
+use libc::{c_int, c_void, msghdr, sockaddr, socklen_t};
 
 use crate::errno::{Errno, Result};
 
-/// The whole errno story: -1 becomes the calling thread's error number.
+/// The whole errno story: -1 becomes the calling thread's errno value.
 macro_rules! syscall {
     ($name:ident($($argument:expr),* $(,)?)) => {{
         // SAFETY: the kernel checks descriptors, pointers and lengths itself; pointers are either to
         // locals of the right size or the caller's, which it vouched for at the boundary.
         let result = unsafe { libc::$name($($argument),*) };
-        if result == -1 { Err(Errno::last()) } else { Ok(result) }
+        if result == -1 { Err($crate::errno::Errno::last()) } else { Ok(result) }
     }};
 }
+pub(crate) use syscall;
 
 pub fn send(socket: BorrowedFd, data: *const c_void, len: usize, flags: c_int) -> Result<usize> {
     syscall!(send(socket.as_raw_fd(), data, len, flags | libc::MSG_NOSIGNAL)).map(|n| n as usize)
@@ -38,6 +40,24 @@ pub fn sendmsg(socket: BorrowedFd, message: *const msghdr, flags: c_int) -> Resu
     syscall!(sendmsg(socket.as_raw_fd(), message, flags | libc::MSG_NOSIGNAL)).map(|n| n as usize)
 }
 
+/// Sends at most `len` bytes of a message, all from the first of its buffers that has any.
+#[cold]
+pub fn sendmsg_part(socket: BorrowedFd, message: *const msghdr, len: usize, flags: c_int) -> Result<usize> {
+    // SAFETY: the caller's, with all that it points to, which it vouched for at the boundary.
+    let (mut part, mut buffer) = unsafe {
+        let part = message.read();
+        let mut at = part.msg_iov;
+        while (*at).iov_len == 0 {
+            at = at.wrapping_add(1);
+        }
+        (part, at.read())
+    };
+    buffer.iov_len = buffer.iov_len.min(len);
+    part.msg_iov = &raw mut buffer;
+    part.msg_iovlen = 1;
+    sendmsg(socket, &raw const part, flags)
+}
+
 pub fn recv(socket: BorrowedFd, data: *mut c_void, len: usize, flags: c_int) -> Result<usize> {
     syscall!(recv(socket.as_raw_fd(), data, len, flags)).map(|n| n as usize)
 }
@@ -52,8 +72,18 @@ pub fn recvfrom(
     syscall!(recvfrom(socket.as_raw_fd(), data, len, flags, addr, addrlen)).map(|n| n as usize)
 }
 
+/// Receives, and tells no more than there was room for: `MSG_TRUNC` tells of bytes beyond.
+pub fn recv_at_most(socket: BorrowedFd, data: *mut c_void, len: usize, flags: c_int) -> Result<usize> {
+    recv(socket, data, len, flags).map(|received| received.min(len))
+}
+
+/// Receives a message. Descriptors that come with it are close-on-exec, which the kernel repeats in the
+/// message's flags: of that a caller sees only what it has asked for itself.
 pub fn recvmsg(socket: BorrowedFd, message: *mut msghdr, flags: c_int) -> Result<usize> {
-    syscall!(recvmsg(socket.as_raw_fd(), message, flags)).map(|n| n as usize)
+    let received = syscall!(recvmsg(socket.as_raw_fd(), message, flags | libc::MSG_CMSG_CLOEXEC))?;
+    // SAFETY: the kernel has just written to it.
+    unsafe { (*message).msg_flags &= !libc::MSG_CMSG_CLOEXEC | flags };
+    Ok(received as usize)
 }
 
 pub fn connect(socket: BorrowedFd, addr: *const sockaddr, addrlen: socklen_t) -> Result<()> {
@@ -72,20 +102,20 @@ pub fn set_nonblocking(socket: BorrowedFd, on: bool) -> Result<()> {
     syscall!(ioctl(socket.as_raw_fd(), libc::FIONBIO, &raw mut on)).map(drop)
 }
 
-/// Reads `SO_RCVTIMEO` or `SO_SNDTIMEO`. As a raw `timeval`: neither Rust's `Duration` nor socket2
-/// keeps it to the tick.
-pub fn timeval(socket: BorrowedFd, option: c_int) -> Result<libc::timeval> {
-    let mut value = MaybeUninit::<libc::timeval>::zeroed();
-    let mut len = size_of::<libc::timeval>() as socklen_t;
-    syscall!(getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, value.as_mut_ptr().cast(), &raw mut len))?;
-    // SAFETY: zeroed, which is a valid timeval, before the kernel wrote to it.
+/// Reads an option of a fixed size.
+pub fn get_option<T: Copy>(socket: BorrowedFd, level: c_int, name: c_int) -> Result<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    let mut len = size_of::<T>() as socklen_t;
+    syscall!(getsockopt(socket.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &raw mut len))?;
+    // SAFETY: the types it is used with are numbers, for which all zero is valid, and so is what the
+    // kernel wrote over it.
     Ok(unsafe { value.assume_init() })
 }
 
-/// Sets `SO_RCVTIMEO` or `SO_SNDTIMEO`.
-pub fn set_timeval(socket: BorrowedFd, option: c_int, value: libc::timeval) -> Result<()> {
-    let len = size_of::<libc::timeval>() as socklen_t;
-    syscall!(setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const value).cast(), len)).map(drop)
+/// Sets an option of a fixed size.
+pub fn set_option<T: Copy>(socket: BorrowedFd, level: c_int, name: c_int, value: T) -> Result<()> {
+    let len = size_of::<T>() as socklen_t;
+    syscall!(setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), len)).map(drop)
 }
 
 /// Makes a socket, close-on-exec.
@@ -99,17 +129,6 @@ pub fn bind(socket: BorrowedFd, addr: *const sockaddr, addrlen: socklen_t) -> Re
 
 pub fn listen(socket: BorrowedFd, backlog: c_int) -> Result<()> {
     syscall!(listen(socket.as_raw_fd(), backlog)).map(drop)
-}
-
-/// A descriptor to be signalled by one thread and polled by another, close-on-exec.
-pub fn eventfd() -> Result<OwnedFd> {
-    owned(syscall!(eventfd(0, libc::EFD_CLOEXEC))?)
-}
-
-/// Makes an eventfd readable.
-pub fn signal(eventfd: BorrowedFd) -> Result<()> {
-    let one = 1_u64;
-    syscall!(write(eventfd.as_raw_fd(), (&raw const one).cast(), size_of_val(&one))).map(drop)
 }
 
 /// So many bytes of memory, as a thread's stack.
@@ -141,7 +160,7 @@ pub unsafe fn unmap(start: *mut c_void, len: usize) {
 }
 
 /// Takes a descriptor that a system call has made.
-fn owned(fd: c_int) -> Result<OwnedFd> {
+pub fn owned(fd: c_int) -> Result<OwnedFd> {
     if fd < 0 {
         return Err(Errno::BADF);
     }
@@ -149,21 +168,17 @@ fn owned(fd: c_int) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// One `ppoll` of one descriptor for at most `timeout` (forever without one): the events that are
-/// ready, or 0 when time ran out. Without a descriptor it only sleeps.
-pub fn poll(fd: Option<BorrowedFd>, events: c_short, timeout: Option<libc::timespec>) -> Result<c_short> {
-    let mut entry = [libc::pollfd { fd: fd.map_or(-1, |fd| fd.as_raw_fd()), events, revents: 0 }];
-    poll_all(&mut entry, timeout)?;
-    let [entry] = entry;
-    if entry.revents & libc::POLLNVAL != 0 {
-        return Err(Errno::BADF);
-    }
-    Ok(entry.revents)
-}
-
-/// One `ppoll` of several descriptors, as [`poll`]: how many are ready.
-pub fn poll_all(entries: &mut [libc::pollfd], timeout: Option<libc::timespec>) -> Result<usize> {
+/// One `ppoll` for at most `timeout`, or for as long as it takes: how many entries are ready.
+pub fn poll(entries: &mut [libc::pollfd], timeout: Option<libc::timespec>) -> Result<usize> {
     let timeout = timeout.as_ref().map_or(std::ptr::null(), |timeout| &raw const *timeout);
     let (first, len) = (entries.as_mut_ptr(), entries.len() as libc::nfds_t);
     syscall!(ppoll(first, len, timeout, std::ptr::null())).map(|ready| ready as usize)
+}
+
+/// Where `what` begins in a part of the caller's memory.
+pub fn find(memory: *const c_void, part: std::ops::Range<usize>, what: &[u8]) -> Option<usize> {
+    let start = memory.wrapping_byte_add(part.start);
+    // SAFETY: the caller vouched for the memory at the boundary, and the part is one that holds bytes.
+    let found = unsafe { libc::memmem(start, part.len(), what.as_ptr().cast(), what.len()) };
+    (!found.is_null()).then(|| found.addr() - memory.addr())
 }

@@ -7,8 +7,8 @@ use crate::errno::{Errno, Result};
 /// The longest finite timeout, in nanoseconds: about 292 years.
 const LONGEST: u64 = i64::MAX as u64;
 
-/// What `CLOCK_MONOTONIC` says. The vDSO answers without a system call; only where it does not can that
-/// fail, if a policy refuses it.
+/// What `CLOCK_MONOTONIC` says. The vDSO answers without a system call. Where it does not, a policy may
+/// refuse the call.
 pub struct Reading(timespec);
 
 impl Reading {
@@ -26,8 +26,8 @@ impl Reading {
     }
 }
 
-/// The clock, in nanoseconds.
-pub fn clock() -> Result<u64> {
+/// The time, in nanoseconds.
+pub fn read_clock() -> Result<u64> {
     let mut reading = Reading::NONE;
     if !reading.take() {
         return Err(Errno::last());
@@ -35,63 +35,93 @@ pub fn clock() -> Result<u64> {
     Ok(reading.nanoseconds())
 }
 
-/// The same for those who would rather not know yet, to whom it may be 0: all who wait ask once more.
+/// The time, or 0 where it cannot be read: whoever waits reads it once more, and then fails.
 pub fn now() -> u64 {
-    clock().unwrap_or(0)
+    read_clock().unwrap_or(0)
 }
 
 /// How long an operation may wait.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timeout {
     /// Not at all.
-    Nothing,
-    /// So many nanoseconds, one at least.
+    Zero,
+    /// This many nanoseconds, at least one.
     Nanoseconds(u64),
     /// For as long as it takes.
     Forever,
 }
 
-impl Limit {
-    /// A caller's seconds. The nanoseconds are the fewest that read back as no less than what was
-    /// asked for (as long as doubles tell them apart, which is three months), so that a positive value
-    /// never becomes 0 and 0.1 stays 0.1.
-    pub fn from_seconds(seconds: f64) -> Result<Limit> {
+impl Timeout {
+    /// A caller's seconds.
+    pub fn from_seconds(seconds: f64) -> Result<Timeout> {
         if seconds.is_nan() || seconds < 0.0 {
             return Err(Errno::INVAL);
         }
-        if seconds == 0.0 {
-            return Ok(Limit::Nothing);
+        match to_nanoseconds(seconds)? {
+            None => Ok(Timeout::Forever),
+            Some(0) => Ok(Timeout::Zero),
+            Some(nanoseconds) => Ok(Timeout::Nanoseconds(nanoseconds)),
         }
-        if seconds == f64::INFINITY {
-            return Ok(Limit::Forever);
-        }
-        if seconds * 1e9 >= LONGEST as f64 {
-            return Err(Errno::OVERFLOW);
-        }
-        // The product may round either way, by less than one nanosecond until doubles run out of them.
-        let mut nanoseconds = (seconds * 1e9) as u64;
-        if (nanoseconds as f64) / 1e9 < seconds {
-            nanoseconds += 1;
-        }
-        Ok(Limit::Nanoseconds(nanoseconds))
     }
 
-    /// The seconds that [`Limit::from_seconds`] would read as this.
+    /// The seconds that [`Timeout::from_seconds`] would read as this.
     pub fn to_seconds(self) -> f64 {
         match self {
-            Limit::Nothing => 0.0,
-            Limit::Nanoseconds(nanoseconds) => nanoseconds as f64 / 1e9,
-            Limit::Forever => f64::INFINITY,
+            Timeout::Zero => 0.0,
+            Timeout::Nanoseconds(nanoseconds) => nanoseconds as f64 / 1e9,
+            Timeout::Forever => f64::INFINITY,
         }
     }
 
     /// The moment at which the wait of an operation begun at `start` ends; `None` is never.
     pub fn deadline(self, start: u64) -> Option<u64> {
         match self {
-            Limit::Nothing => Some(start),
-            Limit::Nanoseconds(nanoseconds) => Some(start.saturating_add(nanoseconds)),
-            Limit::Forever => None,
+            Timeout::Zero => Some(start),
+            Timeout::Nanoseconds(nanoseconds) => Some(start.saturating_add(nanoseconds)),
+            Timeout::Forever => None,
         }
+    }
+}
+
+/// Seconds, 0 or more, in nanoseconds; infinity is none. They are the fewest nanoseconds that read back as
+/// no less than what was given (as long as doubles tell them apart, which is three months), so that a
+/// positive value never becomes 0 and 0.1 stays 0.1.
+fn to_nanoseconds(seconds: f64) -> Result<Option<u64>> {
+    if seconds == f64::INFINITY {
+        return Ok(None);
+    }
+    if seconds * 1e9 >= LONGEST as f64 {
+        return Err(Errno::OVERFLOW);
+    }
+    // The product may round either way, by less than one nanosecond until doubles run out of them.
+    let mut nanoseconds = (seconds * 1e9) as u64;
+    if (nanoseconds as f64) / 1e9 < seconds {
+        nanoseconds += 1;
+    }
+    Ok(Some(nanoseconds))
+}
+
+/// A caller's deadline in seconds of the clock, as nanoseconds of it; infinity is none. One before the
+/// clock's beginning has passed, as has the beginning.
+pub fn deadline_from_seconds(seconds: f64) -> Result<Option<u64>> {
+    if seconds.is_nan() {
+        return Err(Errno::INVAL);
+    }
+    to_nanoseconds(seconds.max(0.0))
+}
+
+/// The deadline that is `seconds` from now, for [`deadline_from_seconds`] to read: never less.
+pub fn deadline_in(seconds: f64) -> f64 {
+    let start = now();
+    match to_nanoseconds(seconds) {
+        Ok(Some(nanoseconds)) if seconds >= 0.0 => {
+            let end = start.saturating_add(nanoseconds);
+            let rounded = end as f64 / 1e9;
+            let is_early = to_nanoseconds(rounded).is_ok_and(|read| read.is_some_and(|read| read < end));
+            // The next double above: for a positive number its bits are one more.
+            if is_early { f64::from_bits(rounded.to_bits() + 1) } else { rounded }
+        }
+        _ => start as f64 / 1e9 + seconds, // Not a number, infinite, too far away, or past.
     }
 }
 
@@ -100,7 +130,7 @@ impl Limit {
 /// waited for by itself.
 pub fn until(deadline: u64) -> Result<timespec> {
     const LONG: u64 = 20_000_000;
-    let left = deadline.saturating_sub(clock()?);
+    let left = deadline.saturating_sub(read_clock()?);
     Ok(span(if left > LONG { left - left / 128 } else { left }))
 }
 
@@ -115,8 +145,8 @@ mod tests {
     use super::*;
 
     fn nanoseconds(seconds: f64) -> u64 {
-        match Limit::from_seconds(seconds) {
-            Ok(Limit::Nanoseconds(nanoseconds)) => nanoseconds,
+        match Timeout::from_seconds(seconds) {
+            Ok(Timeout::Nanoseconds(nanoseconds)) => nanoseconds,
             _ => panic!("{seconds} is not a finite timeout"),
         }
     }
@@ -134,25 +164,25 @@ mod tests {
             (1.000_000_000_1, 1_000_000_001),
         ] {
             assert_eq!(nanoseconds(seconds), expected, "{seconds}");
-            assert!(Limit::Nanoseconds(expected).to_seconds() >= seconds, "{seconds} would be early");
+            assert!(Timeout::Nanoseconds(expected).to_seconds() >= seconds, "{seconds} would be early");
         }
         for milliseconds in 1..20_000_u64 {
             let seconds = milliseconds as f64 / 1e3;
             assert_eq!(nanoseconds(seconds), milliseconds * 1_000_000);
-            assert_eq!(Limit::Nanoseconds(milliseconds * 1_000_000).to_seconds(), seconds);
+            assert_eq!(Timeout::Nanoseconds(milliseconds * 1_000_000).to_seconds(), seconds);
         }
     }
 
     #[test]
     fn seconds_out_of_range_are_refused() {
         for seconds in [-1.0, -1e-300, f64::NAN, f64::NEG_INFINITY] {
-            assert!(Limit::from_seconds(seconds) == Err(Errno::INVAL), "{seconds}");
+            assert!(Timeout::from_seconds(seconds) == Err(Errno::INVAL), "{seconds}");
         }
         for seconds in [1e10, 9_223_372_036.854_776, f64::MAX] {
-            assert!(Limit::from_seconds(seconds) == Err(Errno::OVERFLOW), "{seconds}");
+            assert!(Timeout::from_seconds(seconds) == Err(Errno::OVERFLOW), "{seconds}");
         }
-        assert!(Limit::from_seconds(0.0) == Ok(Limit::Nothing));
-        assert!(Limit::from_seconds(-0.0) == Ok(Limit::Nothing));
-        assert!(Limit::from_seconds(f64::INFINITY) == Ok(Limit::Forever));
+        assert!(Timeout::from_seconds(0.0) == Ok(Timeout::Zero));
+        assert!(Timeout::from_seconds(-0.0) == Ok(Timeout::Zero));
+        assert!(Timeout::from_seconds(f64::INFINITY) == Ok(Timeout::Forever));
     }
 }

@@ -242,7 +242,7 @@ fuzz_target!(|input: (u8, i32, Call)| {
                 sock::sock_wait(fd, *events, seconds).into()
             }
             Call::Strerror(code) => {
-                assert!(!std::ffi::CStr::from_ptr(sock::sock_strerror(*code)).is_empty());
+                assert!(!std::ffi::CStr::from_ptr(sock::sock_strerror(*code as isize)).is_empty());
                 0
             }
             Call::Version => {

@@ -12,7 +12,7 @@ int main(void)
         return 1;
     sock_settimeout(pair[0], 0.25);
     received = sock_recv(pair[0], buffer, sizeof buffer, 0);
-    puts(sock_strerror((int)received));  /* Timed out */
+    puts(sock_strerror(received));  /* Timed out */
 
     sock_send(pair[1], "hello", 5, 0);
     close(pair[1]);

@@ -24,6 +24,6 @@ int main(void)
     printf("%.*s\n", (int)moved, buffer);  /* orld */
 
     close(pair[1]);
-    puts(sock_strerror(sock_recvall(pair[0], buffer, 8, 0, &moved)));  /* Broken pipe */
+    puts(sock_strerror(sock_recvall(pair[0], buffer, 8, 0, &moved)));  /* Connection closed */
     return 0;
 }

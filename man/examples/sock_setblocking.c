@@ -13,6 +13,6 @@ int main(void)
     if (sock_setblocking(pair[0], 0) != 0)
         return 1;
     printf("%d\n", sock_getblocking(pair[0]));  /* 0 */
-    puts(sock_strerror((int)sock_recv(pair[0], &byte, 1, 0)));  /* Not ready, try again */
+    puts(sock_strerror(sock_recv(pair[0], &byte, 1, 0)));  /* Not ready, try again */
     return 0;
 }

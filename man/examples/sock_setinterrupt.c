@@ -20,10 +20,10 @@ int main(void)
     signal(SIGALRM, ignore);
     setitimer(ITIMER_REAL, &often, NULL);
     sock_settimeout(pair[0], 0.5);
-    puts(sock_strerror((int)sock_recv(pair[0], &byte, 1, 0)));  /* Timed out */
+    puts(sock_strerror(sock_recv(pair[0], &byte, 1, 0)));  /* Timed out */
 
     sock_setinterrupt(pair[0], 1);
     printf("%d\n", sock_getinterrupt(pair[0]));  /* 1 */
-    puts(sock_strerror((int)sock_recv(pair[0], &byte, 1, 0)));  /* Interrupted system call */
+    puts(sock_strerror(sock_recv(pair[0], &byte, 1, 0)));  /* Interrupted system call */
     return 0;
 }

@@ -14,7 +14,7 @@ int main(void)
             || sock_gettimeout(pair[0], &seconds) != 0)
         return 1;
     printf("%g s\n", seconds);  /* 0.25 s */
-    puts(sock_strerror((int)sock_recv(pair[0], &byte, 1, 0)));  /* Timed out */
+    puts(sock_strerror(sock_recv(pair[0], &byte, 1, 0)));  /* Timed out */
 
     sock_settimeout(pair[0], LIBSOCK_FOREVER);
     sock_gettimeout(pair[0], &seconds);

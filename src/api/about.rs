@@ -1,20 +1,20 @@
 //! About the library.
 
-use libc::{c_char, c_int};
+use libc::{c_char, c_int, ssize_t};
 
 use super::names::{LIBSOCK_EAI_AGAIN, LIBSOCK_EAI_FAIL, LIBSOCK_EAI_NODATA, LIBSOCK_EAI_NONAME, LIBSOCK_EAI_SERVICE};
 
-/// Puts a code into words.
+/// Puts a result into words.
 ///
-/// @param code  what a function returned, or an error number: either sign will do
+/// @param code  what a function of this library returned
 ///
-/// @return a constant string in English, never NULL: "Success" for 0, "Unknown error" for a number that
-/// is no error's
+/// @return a constant string in English, never NULL: "Success" for 0 or more, the error's text for a negative
+/// result, "Unknown error" for a negative number that is no error's
 ///
 /// Safe to call from any thread, from a signal handler and after fork, unlike strerror(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn sock_strerror(code: c_int) -> *const c_char {
-    let message = match code.wrapping_abs() {
+pub extern "C" fn sock_strerror(code: ssize_t) -> *const c_char {
+    let message = match c_int::try_from(code.min(0).saturating_neg()).unwrap_or(c_int::MAX) {
         0 => c"Success",
         libc::EPERM => c"Operation not permitted",
         libc::ENOENT => c"No such file or directory",
@@ -47,7 +47,7 @@ pub extern "C" fn sock_strerror(code: c_int) -> *const c_char {
         libc::ESPIPE => c"Illegal seek",
         libc::EROFS => c"Read-only file system",
         libc::EMLINK => c"Too many links",
-        libc::EPIPE => c"Broken pipe",
+        libc::EPIPE => c"Connection closed",
         libc::EDOM => c"Numerical argument out of domain",
         libc::ERANGE => c"Numerical result out of range",
         libc::ENAMETOOLONG => c"File name too long",

@@ -1,12 +1,10 @@
 //! Making connections.
 
-use libc::{c_int, sockaddr, socklen_t};
+use libc::{c_double, c_int, sockaddr, socklen_t};
 
 use crate::boundary;
-use crate::errno::Errno;
-use crate::mode::{self, Side};
-use crate::operation::{Operation, WAIT};
-use crate::{options, sys};
+use crate::connection::{self, Connection};
+use crate::transfer::Pace;
 
 /// Connects a socket to an address.
 ///
@@ -42,21 +40,7 @@ pub unsafe extern "C" fn sock_connect(fd: c_int, addr: *const sockaddr, addrlen:
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(addr.cast(), addrlen as usize)?;
-        let mut begun = false;
-        Operation::run(socket, Side::Send, WAIT, move |flags| {
-            // Another connect to a Unix listener waits anew. Elsewhere it only tells how the attempt
-            // goes, or went.
-            if flags != WAIT && options::is_unix(socket)? {
-                mode::poll_from_now_on(socket, Side::Send)?;
-            }
-            match sys::connect(socket, addr, addrlen) {
-                Err(error) if begun && error.code() == libc::EISCONN => Ok(0),
-                result => {
-                    begun = true;
-                    result.map(|()| 0)
-                }
-            }
-        })
+        connection::connect(Connection { socket, addr, addrlen }, Pace::Mode)
     })
 }
 
@@ -94,34 +78,101 @@ pub unsafe extern "C" fn sock_accept(fd: c_int, addr: *mut sockaddr, addrlen: *m
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         // SAFETY: the caller promises it.
-        unsafe { boundary::address_out(addr, addrlen)? };
-        let connection = Operation::run(socket, Side::Receive, WAIT, move |flags| {
-            if flags != WAIT {
-                // The connection may go to another thread, and accept cannot be told not to wait.
-                mode::poll_from_now_on(socket, Side::Receive)?;
-            }
-            match sys::accept(socket, addr, addrlen) {
-                Err(error) if befell_connection(error) => Err(Errno::RESTART),
-                result => result.map(|connection| connection as usize),
-            }
-        })?;
-        mode::clear_timeouts(boundary::socket(connection as c_int)?);
-        Ok(connection)
+        let peer = unsafe { boundary::address_out(addr, addrlen)? };
+        connection::accept(socket, peer, Pace::Mode)
     })
 }
 
-/// Whether `accept` reports what befell a connection in the queue, which it has taken out. The list
-/// is accept(2)'s, without the `EOPNOTSUPP` that also says that a socket cannot accept at all.
-fn befell_connection(error: Errno) -> bool {
-    matches!(
-        error.code(),
-        libc::ECONNABORTED
-            | libc::EPROTO
-            | libc::ENOPROTOOPT
-            | libc::ENETDOWN
-            | libc::ENETUNREACH
-            | libc::EHOSTDOWN
-            | libc::EHOSTUNREACH
-            | libc::ENONET
-    )
+/// Connects a socket to an address until a deadline, or until a token cancels it.
+///
+/// It is `sock_connect` with other limits: the deadline and the token hold in every mode, which is not obeyed.
+/// The attempt is begun without waiting. It goes on by itself if the deadline passes, or the token cancels; a later call
+/// goes on with it.
+///
+/// @param fd        the socket
+/// @param addr      the address of the peer
+/// @param addrlen   its length in bytes
+/// @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+///                  `LIBSOCK_FOREVER` for none
+/// @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+///
+/// @return 0 once connected, or the negative of an error number, to which `errno` is set too. The
+/// errors are those of `sock_connect`, and:
+///   - `-ETIMEDOUT`  the deadline has passed, or the network's own time is over
+///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-EINVAL`     `deadline` is not a number
+///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+///
+/// While it begins the attempt, the socket has `O_NONBLOCK` set. A deadline that has passed is found before anything is
+/// tried. A token is looked at only if there is something to wait for, and then before the socket. A signal ends the
+/// wait only with `sock_setinterrupt`.
+///
+/// Safe to call from any thread, from a signal handler and after fork.
+///
+/// # Safety
+///
+/// `addr` is NULL or valid for reading `addrlen` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sock_connect_until(
+    fd: c_int,
+    addr: *const sockaddr,
+    addrlen: socklen_t,
+    deadline: c_double,
+    token: c_int,
+) -> c_int {
+    boundary::exit(|| {
+        let socket = boundary::socket(fd)?;
+        let pace = Pace::Until(boundary::until(deadline, token)?);
+        boundary::buffer(addr.cast(), addrlen as usize)?;
+        connection::connect(Connection { socket, addr, addrlen }, pace)
+    })
+}
+
+/// Accepts a connection until a deadline, or until a token cancels it.
+///
+/// It is `sock_accept` with other limits: the deadline and the token hold in every mode, which is not obeyed.
+///
+/// @param fd        the socket
+/// @param addr      where to put the address of the peer, or NULL
+/// @param addrlen   in: the bytes that `addr` has room for; out: the length of the address
+/// @param deadline  the moment at which it ends, in seconds of `CLOCK_MONOTONIC`, as `sock_deadline` gives it;
+///                  `LIBSOCK_FOREVER` for none
+/// @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
+///
+/// @return the descriptor of the connection, close-on-exec and in blocking mode whatever the
+/// listener's, or the negative of an error number, to which `errno` is set too. The
+/// errors are those of `sock_accept`, and:
+///   - `-ETIMEDOUT`  the deadline has passed
+///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
+///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-EINVAL`     `deadline` is not a number
+///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
+///
+/// A listener that could wait in the kernel has `O_NONBLOCK` set from now on, until its mode is next set: other code that
+/// accepts from it must expect `EAGAIN`. To this library its mode stays what it was. A deadline that has passed is found
+/// before anything is tried. A token is looked at only if there is something to wait for, and then before the socket. A
+/// signal ends the wait only with `sock_setinterrupt`.
+///
+/// Safe to call from any thread, from a signal handler and after fork.
+///
+/// # Safety
+///
+/// `addr` is NULL, or `addrlen` is NULL or valid for
+/// reading and writing a `socklen_t`, and `addr` is valid for writing `*addrlen` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sock_accept_until(
+    fd: c_int,
+    addr: *mut sockaddr,
+    addrlen: *mut socklen_t,
+    deadline: c_double,
+    token: c_int,
+) -> c_int {
+    boundary::exit(|| {
+        let socket = boundary::socket(fd)?;
+        let pace = Pace::Until(boundary::until(deadline, token)?);
+        // SAFETY: the caller promises it.
+        let peer = unsafe { boundary::address_out(addr, addrlen)? };
+        connection::accept(socket, peer, pace)
+    })
 }

@@ -5,7 +5,7 @@ use libc::{c_double, c_int};
 use crate::boundary;
 use crate::errno::Errno;
 use crate::mode;
-use crate::time::Limit;
+use crate::time::Timeout;
 
 /// Puts a socket in blocking or in non-blocking mode.
 ///
@@ -25,8 +25,8 @@ use crate::time::Limit;
 #[unsafe(no_mangle)]
 pub extern "C" fn sock_setblocking(fd: c_int, blocking: c_int) -> c_int {
     boundary::exit(|| {
-        let limit = if blocking != 0 { Limit::Forever } else { Limit::Nothing };
-        mode::set(boundary::socket(fd)?, limit)?;
+        let timeout = if blocking != 0 { Timeout::Forever } else { Timeout::Zero };
+        mode::set(boundary::socket(fd)?, timeout)?;
         Ok(0)
     })
 }
@@ -43,7 +43,7 @@ pub extern "C" fn sock_setblocking(fd: c_int, blocking: c_int) -> c_int {
 /// Safe to call from any thread, from a signal handler and after fork.
 #[unsafe(no_mangle)]
 pub extern "C" fn sock_getblocking(fd: c_int) -> c_int {
-    boundary::exit(|| Ok(usize::from(mode::limit(boundary::socket(fd)?)? != Limit::Nothing)))
+    boundary::exit(|| Ok(usize::from(mode::timeout(boundary::socket(fd)?)? != Timeout::Zero)))
 }
 
 /// Gives a socket a timeout, which every operation on it obeys.
@@ -68,7 +68,7 @@ pub extern "C" fn sock_getblocking(fd: c_int) -> c_int {
 pub extern "C" fn sock_settimeout(fd: c_int, seconds: c_double) -> c_int {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        mode::set(socket, Limit::from_seconds(seconds)?)?;
+        mode::set(socket, Timeout::from_seconds(seconds)?)?;
         Ok(0)
     })
 }
@@ -94,12 +94,12 @@ pub extern "C" fn sock_settimeout(fd: c_int, seconds: c_double) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sock_gettimeout(fd: c_int, seconds: *mut c_double) -> c_int {
     boundary::exit(|| {
-        let limit = mode::limit(boundary::socket(fd)?)?;
+        let timeout = mode::timeout(boundary::socket(fd)?)?;
         if seconds.is_null() {
             return Err(Errno::FAULT);
         }
         // SAFETY: not NULL, and the caller promises that it can be written to.
-        unsafe { seconds.write(limit.to_seconds()) };
+        unsafe { seconds.write(timeout.to_seconds()) };
         Ok(0)
     })
 }

@@ -5,8 +5,10 @@ use std::os::fd::IntoRawFd;
 use libc::{c_char, c_double, c_int};
 
 use crate::boundary;
-use crate::name::{self, Bounds, Target};
-use crate::time::{self, Limit};
+use crate::errno::Errno;
+use crate::name::{self, Target};
+use crate::time::{self, Timeout};
+use crate::wait::Until;
 
 /// There is no such host. These codes are not error numbers, which end at 4095: they tell why a lookup failed.
 pub const LIBSOCK_EAI_NONAME: c_int = 5002;
@@ -86,10 +88,13 @@ pub unsafe extern "C" fn sock_dial(host: *const c_char, service: *const c_char, 
         let start = time::now();
         // SAFETY: the caller promises it.
         let (host, service) = unsafe { (boundary::text(host)?, boundary::text(service).ok()) };
-        let limit = Limit::from_seconds(seconds)?;
+        let timeout = Timeout::from_seconds(seconds)?;
         let target = Target::parse(Some(host), service)?;
-        let connection = name::dial(&target, &Bounds::timeout(limit, start), limit)?;
-        Ok(connection.into_raw_fd() as usize)
+        let until = Until { deadline: timeout.deadline(start), token: None };
+        match name::dial(&target, until, timeout) {
+            Err(Errno::TIMEDOUT) if timeout == Timeout::Zero => Err(Errno::AGAIN),
+            connection => connection.map(|connection| connection.into_raw_fd() as usize),
+        }
     })
 }
 
@@ -132,10 +137,10 @@ pub unsafe extern "C" fn sock_dial_until(
     boundary::exit(|| {
         // SAFETY: the caller promises it.
         let (host, service) = unsafe { (boundary::text(host)?, boundary::text(service).ok()) };
-        let bounds = Bounds::until(deadline, token)?;
+        let until = boundary::until(deadline, token)?;
         let target = Target::parse(Some(host), service)?;
-        bounds.check_deadline()?;
-        let connection = name::dial(&target, &bounds, Limit::Forever)?;
+        until.check_deadline()?;
+        let connection = name::dial(&target, until, Timeout::Forever)?;
         Ok(connection.into_raw_fd() as usize)
     })
 }

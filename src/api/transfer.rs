@@ -1,30 +1,11 @@
 //! Sending and receiving.
 
-use std::os::fd::BorrowedFd;
-
-use libc::{c_int, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{c_int, c_void, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use crate::boundary;
-use crate::errno::{Errno, Result};
-use crate::mode::{self, Moment, Sending, Side};
-use crate::operation::{Beginning, DONT_WAIT, Operation, WAIT};
-use crate::{options, sys};
-
-/// What every socket can take as one buffer, if it has any room: under half the smallest send
-/// buffer. The kernel counts `SO_SNDTIMEO` afresh for each buffer that a Unix stream fills, so it may
-/// wait with no more than this.
-const ONE_BUFFER: usize = 2048;
-
-/// The most that one receive of `sock_recvall` asks for. The kernel does not count the time that it
-/// spends copying, so that must not amount to much.
-const PART: usize = 8 << 20;
-
-/// The most that one send of `sock_sendall` asks for. The kernel takes little more at once, and what it
-/// leaves of it must mean something.
-const MOST: usize = 1 << 30;
-
-/// Flags of receives that never wait, whatever the mode.
-const NEVER_WAIT: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
+use crate::operation::Role;
+use crate::sys;
+use crate::transfer::{self, Pace, Whole};
 
 /// Sends `len` bytes, or some of them, on a connected socket.
 ///
@@ -63,8 +44,7 @@ pub unsafe extern "C" fn sock_send(fd: c_int, buf: *const c_void, len: size_t, f
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        let reach = move |at| len - at;
-        send(socket, len, flags, reach, move |at, len, flags| sys::send(socket, buf.wrapping_byte_add(at), len, flags))
+        transfer::send(socket, len, flags, Pace::Mode, move |len, flags| sys::send(socket, buf, len, flags))
     })
 }
 
@@ -101,7 +81,7 @@ pub unsafe extern "C" fn sock_recv(fd: c_int, buf: *mut c_void, len: size_t, fla
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        receive(socket, len, flags, move |flags| sys::recv(socket, buf, len, flags))
+        transfer::receive(socket, len, flags, Pace::Mode, move |len, flags| sys::recv(socket, buf, len, flags))
     })
 }
 
@@ -140,9 +120,8 @@ pub unsafe extern "C" fn sock_sendto(
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
         boundary::buffer(addr.cast(), addrlen as usize)?;
-        let reach = move |at| len - at;
-        send(socket, len, flags, reach, move |at, len, flags| {
-            sys::sendto(socket, buf.wrapping_byte_add(at), len, flags, (addr, addrlen))
+        transfer::send(socket, len, flags, Pace::Mode, move |len, flags| {
+            sys::sendto(socket, buf, len, flags, (addr, addrlen))
         })
     })
 }
@@ -184,7 +163,9 @@ pub unsafe extern "C" fn sock_recvfrom(
         boundary::buffer(buf, len)?;
         // SAFETY: the caller promises it.
         unsafe { boundary::address_out(addr, addrlen)? };
-        receive(socket, len, flags, move |flags| sys::recvfrom(socket, buf, len, flags, (addr, addrlen)))
+        transfer::receive(socket, len, flags, Pace::Mode, move |len, flags| {
+            sys::recvfrom(socket, buf, len, flags, (addr, addrlen))
+        })
     })
 }
 
@@ -211,27 +192,10 @@ pub unsafe extern "C" fn sock_recvfrom(
 pub unsafe extern "C" fn sock_sendmsg(fd: c_int, msg: *const msghdr, flags: c_int) -> ssize_t {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        if msg.is_null() {
-            return Err(Errno::FAULT);
-        }
-        // SAFETY: not NULL, and the caller promises that it can be read, as it does for its buffers.
-        let (message, buffers) = unsafe { (*msg, buffers(&*msg)?) };
-        let total = total(buffers);
-        let reach = |at| locate(buffers, at).iov_len;
-        send(socket, total, flags, reach, move |at, len, flags| {
-            if at == 0 && len == total {
-                return sys::sendmsg(socket, msg, flags);
-            }
-            let mut buffer = locate(buffers, at);
-            buffer.iov_len = len;
-            let mut part = message;
-            part.msg_iov = &raw mut buffer;
-            part.msg_iovlen = 1;
-            if at > 0 {
-                part.msg_control = std::ptr::null_mut();
-                part.msg_controllen = 0;
-            }
-            sys::sendmsg(socket, &raw const part, flags)
+        // SAFETY: the caller promises it.
+        let total = unsafe { boundary::message(msg)? };
+        transfer::send(socket, total, flags, Pace::Mode, move |len, flags| {
+            if len == total { sys::sendmsg(socket, msg, flags) } else { sys::sendmsg_part(socket, msg, len, flags) }
         })
     })
 }
@@ -261,12 +225,9 @@ pub unsafe extern "C" fn sock_sendmsg(fd: c_int, msg: *const msghdr, flags: c_in
 pub unsafe extern "C" fn sock_recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int) -> ssize_t {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        if msg.is_null() {
-            return Err(Errno::FAULT);
-        }
-        // SAFETY: not NULL, and the caller promises that it can be read, as it does for its buffers.
-        let total = total(unsafe { buffers(&*msg)? });
-        receive(socket, total, flags, move |flags| sys::recvmsg(socket, msg, flags | libc::MSG_CMSG_CLOEXEC))
+        // SAFETY: the caller promises it.
+        let total = unsafe { boundary::message(msg)? };
+        transfer::receive(socket, total, flags, Pace::Mode, move |_, flags| sys::recvmsg(socket, msg, flags))
     })
 }
 
@@ -298,18 +259,14 @@ pub unsafe extern "C" fn sock_sendall(
     flags: c_int,
     sent: *mut size_t,
 ) -> c_int {
-    let count = |count| {
-        if !sent.is_null() {
-            // SAFETY: not NULL, and the caller promises that it can be written to.
-            unsafe { sent.write(count) };
-        }
-    };
+    // SAFETY: the caller promises it.
+    let count = unsafe { boundary::count_out(sent) };
     count(0);
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        Whole { socket, side: Side::Send, len, flags }
-            .transfer(count, move |at, len, flags| sys::send(socket, buf.wrapping_byte_add(at), len, flags))
+        Whole { socket, role: Role::Send, len, flags }
+            .transfer(Pace::Mode, count, move |at, len, flags| sys::send(socket, buf.wrapping_byte_add(at), len, flags))
     })
 }
 
@@ -347,230 +304,15 @@ pub unsafe extern "C" fn sock_recvall(
     flags: c_int,
     received: *mut size_t,
 ) -> c_int {
-    let count = |count| {
-        if !received.is_null() {
-            // SAFETY: not NULL, and the caller promises that it can be written to.
-            unsafe { received.write(count) };
-        }
-    };
+    // SAFETY: the caller promises it.
+    let count = unsafe { boundary::count_out(received) };
     count(0);
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        if flags & libc::MSG_PEEK != 0 {
-            return Err(Errno::INVAL);
-        }
-        let flags = flags | libc::MSG_WAITALL;
-        Whole { socket, side: Side::Receive, len, flags }.transfer(count, move |at, len, flags| {
-            match sys::recv(socket, buf.wrapping_byte_add(at), len, flags)? {
-                0 => Err(Errno::PIPE),
-                received => Ok(received.min(len)), // MSG_TRUNC tells of bytes beyond.
-            }
+        let flags = boundary::flags_of_recvall(flags)?;
+        Whole { socket, role: Role::Receive, len, flags }.transfer(Pace::Mode, count, move |at, len, flags| {
+            sys::recv_at_most(socket, buf.wrapping_byte_add(at), len, flags)
         })
     })
-}
-
-/// Does what flags ask to be done without waiting. Apart, as [`Operation::run`] has its follow-up.
-#[cold]
-#[inline(never)]
-fn at_once(call: impl FnOnce() -> Result<usize>) -> Result<usize> {
-    call()
-}
-
-/// Receives up to `len` bytes in one attempt, or as the mode says. `call` is given the flags.
-#[inline(always)]
-fn receive(socket: BorrowedFd, len: usize, flags: c_int, call: impl Fn(c_int) -> Result<usize>) -> Result<usize> {
-    if flags & NEVER_WAIT != 0 || len == 0 {
-        return receive_rarely(socket, flags, call);
-    }
-    Operation::run(socket, Side::Receive, WAIT, move |more| call(flags | more))
-}
-
-/// As [`receive`], without waiting or of no bytes.
-#[cold]
-#[inline(never)]
-fn receive_rarely(socket: BorrowedFd, flags: c_int, call: impl Fn(c_int) -> Result<usize>) -> Result<usize> {
-    if flags & NEVER_WAIT != 0 {
-        return call(flags | DONT_WAIT);
-    }
-    // When the kernel has waited in vain for TCP to let no bytes be received, it calls that a success.
-    Operation::run(socket, Side::Receive, DONT_WAIT, move |more| call(flags | more))
-}
-
-/// Sends in one attempt, or as the mode says. `call` is given where in the data to begin, how much to
-/// send, and the flags; it can send up to `reach` of where it begins.
-#[inline(always)]
-fn send(
-    socket: BorrowedFd,
-    len: usize,
-    flags: c_int,
-    reach: impl Fn(usize) -> usize,
-    call: impl Fn(usize, usize, c_int) -> Result<usize>,
-) -> Result<usize> {
-    if flags & libc::MSG_DONTWAIT != 0 {
-        return at_once(move || call(0, len, flags));
-    }
-    if len <= ONE_BUFFER {
-        return Operation::run(socket, Side::Send, WAIT, move |more| call(0, len, flags | more));
-    }
-    // Moved to where they have addresses: the small case keeps them in registers.
-    let (reach, call) = (reach, call);
-    send_large(socket, len, flags, &reach, &call)
-}
-
-/// As [`send`], of more than the kernel may wait with.
-#[inline(never)]
-fn send_large(
-    socket: BorrowedFd,
-    len: usize,
-    flags: c_int,
-    reach: &dyn Fn(usize) -> usize,
-    call: &dyn Fn(usize, usize, c_int) -> Result<usize>,
-) -> Result<usize> {
-    let began = Moment::now();
-    // What there is room for goes at once.
-    let (mut sent, not_ready) = match call(0, len, flags | DONT_WAIT) {
-        Err(error) if error.is_not_ready() => (0, error),
-        Err(error) if error.is_unfinished() => (0, Errno::AGAIN),
-        Ok(sent) if sent < len => (sent, Errno::AGAIN),
-        result => return result,
-    };
-    let sending = mode::sending(socket, began);
-    if sent > 0 && !matches!(sending, Ok(Sending::Endless)) {
-        return Ok(sent);
-    }
-    match sending? {
-        Sending::AtOnce => return Err(not_ready),
-        Sending::Timed => {
-            let len = if options::is_stream(socket)? { ONE_BUFFER.min(reach(0)) } else { len };
-            return Operation::run(socket, Side::Send, WAIT, move |more| call(0, len, flags | more));
-        }
-        Sending::Endless => {}
-    }
-    // In blocking mode the rest follows.
-    let mut beginning = Beginning::new();
-    beginning.read_clock();
-    let mut operation = Operation::begin(socket, Side::Send, &beginning);
-    let mut first = WAIT;
-    while sent < len {
-        let wanted = if sent == 0 { len } else { reach(sent) };
-        match operation.step(first, wanted, &mut |more| call(sent, wanted, flags | more)) {
-            Ok(more) => sent += more,
-            Err(error) if sent == 0 => return Err(error),
-            Err(_) => break,
-        }
-        first = DONT_WAIT;
-    }
-    Ok(sent)
-}
-
-/// A transfer of all of a buffer, in steps under one timeout.
-struct Whole<'fd> {
-    socket: BorrowedFd<'fd>,
-    side: Side,
-    len: usize,
-    flags: c_int,
-}
-
-impl Whole<'_> {
-    fn never_waits(&self) -> bool {
-        match self.side {
-            Side::Receive => self.flags & NEVER_WAIT != 0,
-            Side::Send => self.flags & libc::MSG_DONTWAIT != 0,
-        }
-    }
-
-    /// How much to ask for at once.
-    fn part(&self, done: usize) -> usize {
-        match self.side {
-            Side::Receive => (self.len - done).min(PART),
-            Side::Send => (self.len - done).min(MOST),
-        }
-    }
-
-    /// Transfers it, and keeps `count` up to date. `call` is given where in the buffer to begin, how much
-    /// to transfer, and the flags.
-    #[inline(always)]
-    fn transfer(self, count: impl Fn(usize), call: impl Fn(usize, usize, c_int) -> Result<usize>) -> Result<usize> {
-        if self.len == 0 {
-            // No call that could fail is due, and a bad descriptor must.
-            return options::is_stream(self.socket).map(|_| 0);
-        }
-        let waits_in_kernel = self.side == Side::Receive || self.len <= ONE_BUFFER;
-        let first = if waits_in_kernel && !self.never_waits() { WAIT } else { DONT_WAIT };
-        let mut beginning = Beginning::new();
-        if !self.never_waits() {
-            beginning.read_clock();
-        }
-        match call(0, self.part(0), self.flags | first) {
-            Ok(done) if done == self.len => {
-                count(done);
-                Ok(0)
-            }
-            outcome => self.follow_up(&beginning, first, outcome, &count, &call),
-        }
-    }
-
-    /// What follows a first attempt that did not do it all.
-    #[cold]
-    #[inline(never)]
-    fn follow_up(
-        &self,
-        beginning: &Beginning,
-        first: c_int,
-        outcome: Result<usize>,
-        count: &dyn Fn(usize),
-        call: &dyn Fn(usize, usize, c_int) -> Result<usize>,
-    ) -> Result<usize> {
-        let mut operation = Operation::begin(self.socket, self.side, beginning);
-        let part = self.part(0);
-        let mut done = match outcome {
-            _ if self.never_waits() => outcome?,
-            _ => operation.settle_step(first, part, outcome, &mut |more| call(0, part, self.flags | more))?,
-        };
-        count(done);
-        while done < self.len {
-            let part = self.part(done);
-            let mut attempt = |more| call(done, part, self.flags | more);
-            done +=
-                if self.never_waits() { attempt(DONT_WAIT)? } else { operation.step(DONT_WAIT, part, &mut attempt)? };
-            count(done);
-        }
-        Ok(0)
-    }
-}
-
-/// The buffers of a message.
-///
-/// # Safety
-///
-/// `msg_iov` must be NULL or valid for reading `msg_iovlen` entries.
-unsafe fn buffers(message: &msghdr) -> Result<&[iovec]> {
-    #[allow(clippy::unnecessary_cast)] // With musl it is a c_int.
-    let (first, len) = (message.msg_iov, message.msg_iovlen as usize);
-    if len > libc::UIO_MAXIOV as usize {
-        return Err(Errno::new(libc::EMSGSIZE));
-    }
-    match (first.is_null(), len) {
-        (_, 0) => Ok(&[]),
-        (true, _) => Err(Errno::FAULT),
-        // SAFETY: not NULL, and the caller promises it.
-        (false, _) => Ok(unsafe { std::slice::from_raw_parts(first, len) }),
-    }
-}
-
-/// How many bytes the buffers hold.
-fn total(buffers: &[iovec]) -> usize {
-    buffers.iter().fold(0, |total, buffer| total.saturating_add(buffer.iov_len))
-}
-
-/// What follows byte `at` of a message in the buffer that holds it.
-fn locate(buffers: &[iovec], mut at: usize) -> iovec {
-    for buffer in buffers {
-        if at < buffer.iov_len {
-            return iovec { iov_base: buffer.iov_base.wrapping_byte_add(at), iov_len: buffer.iov_len - at };
-        }
-        at -= buffer.iov_len;
-    }
-    iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }
 }

@@ -1,245 +1,211 @@
 //! The mode of a socket: what it is, and where it is kept.
 //!
-//! A mode belongs to the socket, not to a descriptor or a process, so it lives in the kernel, in
-//! three settings that travel with the socket through dup, fork, exec and `SCM_RIGHTS` and die with
-//! it: `O_NONBLOCK`, `SO_RCVTIMEO` and `SO_SNDTIMEO`. In ticks of the kernel's timer:
+//! A mode belongs to the socket, not to a descriptor or a process, so it lives in the kernel, in four
+//! settings that travel with the socket through dup, fork, exec and `SCM_RIGHTS` and die with it:
 //!
-//! | mode            | `O_NONBLOCK` | `SO_RCVTIMEO`  | `SO_SNDTIMEO`                 |
-//! | --------------- | ------------ | -------------- | ----------------------------- |
-//! | blocking        | clear        | 0              | 0                             |
-//! | non-blocking    | set          | 0              | 0                             |
-//! | timeout         | clear        | its share      | its share + 1                 |
-//! | timeout, polled | set          | all of it      | all of it + [`POLLED`] + 1    |
+//! | mode            | `SO_PEEK_OFF` (the word)        | `O_NONBLOCK` | `SO_RCVTIMEO` | `SO_SNDTIMEO`              |
+//! | --------------- | ------------------------------- | ------------ | ------------- | -------------------------- |
+//! | blocking        | blocking, or untouched          | clear        | 0             | 0                          |
+//! | non-blocking    | non-blocking, or untouched      | set          | 0             | 0                          |
+//! | timeout         | of TCP or of Unix, and the rest | clear        | its share     | the share + 1, or half     |
+//! | timeout, polled | polled, and the rest            | set          | all of it     | all of it + 29             |
 //!
-//! With `sock_setinterrupt` on, `SO_SNDTIMEO` is one tick longer still, and modes without a timeout
-//! have [`ENDLESS`] seconds for one: a receive with `SO_RCVTIMEO` set returns `EINTR` even under
-//! `SA_RESTART`, which is just what is wanted then.
+//! The timeouts are in ticks of the kernel's timer. The word ([`word`]) has the nanoseconds that they do not
+//! tell, and whether signals interrupt a wait; `SO_SNDTIMEO` is then one tick longer still, and modes
+//! without a timeout have [`Tick::endless`] for one.
 //!
 //! - The *share* is a little less than the timeout. The kernel waits that long inside the operation
 //!   itself, and its timer, which may be an eighth and a tick late, is never too late.
-//! - A timeout too short for a share is *polled*: the kernel does not wait at all. A listener on which
-//!   `accept` must not fall back into the kernel's wait becomes polled too. The settings make sense
-//!   even if other code clears `O_NONBLOCK`, or while they change: the kernel then waits all of it, or
-//!   [`POLLED`] ticks longer to send.
-//! - Two values of which one is 0, or that are equal, were set by other code, and mean what they say.
-//! - The exact timeout is in a table ([`exact`]), and believed only where it agrees with the kernel.
-//!   Without it the timeout is rebuilt from the kernel's settings: never early, late by about a tick.
+//! - A timeout is *polled* where the kernel may not wait at all: it is too short for a share, or the socket
+//!   is of a kind ([`kinds`]) for which the kernel's wait is not to be trusted.
+//! - `accept` cannot be told not to wait. So that it does not fall back into the kernel's wait, it sets
+//!   `O_NONBLOCK` and a mark in `SO_SNDTIMEO`, which says nothing of the mode. The mode stays as it was.
+//! - Timeouts that do not fit the word were set by other code, and mean what they say.
+//! - A word that is lost, or just being set, leaves the longest timeout that has such ticks: never early,
+//!   late by about a tick.
 
-mod changes;
-mod exact;
+mod kinds;
 mod settings;
+mod table;
 mod ticks;
+mod word;
 
 use std::os::fd::BorrowedFd;
 
 use crate::errno::Result;
-use crate::options::{cookie, is_nonblocking};
-use crate::sys;
-use crate::time::Limit;
-use changes::Change;
-pub use changes::Moment;
-use exact::Request;
+use crate::options;
+use crate::time::Timeout;
+pub use kinds::MAX_UNCHECKED_SEND;
+pub use settings::clear_timeouts;
 use settings::{Settings, ticks};
-use ticks::Clock;
+use ticks::{Scale, Tick};
+use word::{Form, Home, Word};
 
-/// Ticks by which `SO_SNDTIMEO` exceeds `SO_RCVTIMEO` in a polled timeout, but for the last: more than
-/// anybody's rounding, and little enough to be waited for should `O_NONBLOCK` be cleared.
-const POLLED: u64 = 28;
-
-/// Seconds that stand for "no timeout": 23 days, near the most that every kernel can hold. A wait in the
-/// kernel that really lasts that long is simply begun again.
-const ENDLESS: u64 = 2_000_000;
-
-/// How often to look again when other threads change the settings meanwhile.
+/// How often to try again when others change the mode meanwhile.
 const ROUNDS: u32 = 8;
 
+/// A call that is refused for longer, in nanoseconds, may have waited for a timeout of other code, even if the
+/// mode was non-blocking.
+const LONG_REFUSAL: u64 = 10_000_000;
+
 /// Which of the two timeouts an operation obeys.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
     Receive,
     Send,
 }
 
-impl Side {
-    fn option(self) -> libc::c_int {
-        match self {
-            Side::Receive => libc::SO_RCVTIMEO,
-            Side::Send => libc::SO_SNDTIMEO,
-        }
-    }
-}
-
 /// What an operation that is not ready needs to know.
 #[derive(Clone, Copy)]
 pub struct Mode {
-    pub limit: Limit,
+    pub timeout: Timeout,
     /// A signal ends the wait with `EINTR`.
     pub interruptible: bool,
     /// For how many nanoseconds at least the kernel itself waits before it says `EAGAIN`.
     pub kernel_waits: u64,
+    /// `O_NONBLOCK` is set: the kernel does not wait.
+    pub nonblocking: bool,
 }
 
-/// How a socket sends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Sending {
-    AtOnce,
-    Timed,
-    Endless,
+impl Mode {
+    #[cfg(test)]
+    fn has_timeout(self) -> bool {
+        matches!(self.timeout, Timeout::Nanoseconds(_))
+    }
 }
 
-/// The mode in which `side` of the socket operates. `refused` is given when the kernel said that a call
-/// is not ready which it was free to wait in: when the call began, and how long it took. If that is next
-/// to nothing, and there is no timeout, the mode is non-blocking, at the price of one call. (Or it was a
-/// polled timeout, which another process has made endless in this very moment: then `EAGAIN` is stray.)
-pub fn get(socket: BorrowedFd, side: Side, refused: Option<(Moment, u64)>) -> Result<Mode> {
-    let clock = Clock::get()?;
-    let own = ticks(socket, side, clock)?;
-    let at_once = refused.is_some_and(|(began, took)| took < clock.nanoseconds(1) / 2 && began.is_undisturbed());
-    if own == 0 && at_once {
-        return Ok(Mode { limit: Limit::Nothing, interruptible: false, kernel_waits: 0 });
+/// The mode in which `side` of a socket operates that has just said, after this many nanoseconds, that it is
+/// not ready. The word alone tells of non-blocking mode, and the word and its ticks of a polled timeout.
+pub fn of_unready(socket: BorrowedFd, side: Side, took: u64) -> Result<Mode> {
+    if took > LONG_REFUSAL {
+        return get(socket, side);
     }
-    let settings = Settings::load(socket, clock)?;
-    Ok(Mode {
-        limit: settings.limit(side, clock, || exact_limit(socket)),
-        interruptible: settings.interruptible(),
-        kernel_waits: if settings.nonblocking { 0 } else { clock.nanoseconds(own.saturating_sub(1)) },
-    })
+    let (home, word) = word::read(socket);
+    let polled = |timeout, interruptible| Ok(Mode { timeout, interruptible, kernel_waits: 0, nonblocking: true });
+    match word.filter(|_| home == Home::Socket) {
+        Some(Word { form: Form::NonBlocking, .. }) => polled(Timeout::Zero, false),
+        Some(word @ Word { form: Form::Polled, .. }) => {
+            let tick = Tick::get()?;
+            match ticks(socket, Side::Receive, tick)? {
+                receive if receive != 0 && word.agrees_with(receive) => {
+                    let nanoseconds = tick.join(Scale::Whole, receive, u64::from(word.rest));
+                    polled(Timeout::Nanoseconds(nanoseconds), word.interruptible)
+                }
+                _ => get(socket, side),
+            }
+        }
+        _ => get(socket, side),
+    }
 }
 
-/// The mode in which the socket sends, as far as that takes two calls at most: any timeout will do.
-pub fn sending(socket: BorrowedFd, began: Moment) -> Result<Sending> {
-    let clock = Clock::get()?;
-    let own = ticks(socket, Side::Send, clock)?;
-    if own != 0 && own < clock.endless() {
-        return Ok(Sending::Timed);
-    }
-    let nonblocking = is_nonblocking(socket)?;
-    if began.is_undisturbed() {
-        return Ok(if nonblocking { Sending::AtOnce } else { Sending::Endless });
-    }
-    Ok(match Settings::load(socket, clock)?.limit(Side::Send, clock, || None) {
-        Limit::Nothing => Sending::AtOnce,
-        Limit::Nanoseconds(_) => Sending::Timed,
-        Limit::Forever => Sending::Endless,
-    })
+/// The mode in which `side` of the socket operates.
+pub fn get(socket: BorrowedFd, side: Side) -> Result<Mode> {
+    let tick = Tick::get()?;
+    Ok(Settings::read(socket, tick)?.mode(side, tick))
 }
 
 /// The mode that was set, as far as receiving goes.
-pub fn limit(socket: BorrowedFd) -> Result<Limit> {
-    let clock = Clock::get()?;
-    Ok(Settings::load(socket, clock)?.limit(Side::Receive, clock, || exact_limit(socket)))
-}
-
-/// Sets the socket's mode and keeps whether signals interrupt it.
-pub fn set(socket: BorrowedFd, limit: Limit) -> Result<()> {
-    change(socket, Some(limit), &|before, _, clock| Settings::new(limit, before.interruptible(), clock))
+pub fn timeout(socket: BorrowedFd) -> Result<Timeout> {
+    Ok(get(socket, Side::Receive)?.timeout)
 }
 
 /// Whether a signal ends a wait on the socket with `EINTR`.
 pub fn is_interruptible(socket: BorrowedFd) -> Result<bool> {
-    Ok(Settings::load(socket, Clock::get()?)?.interruptible())
+    Ok(get(socket, Side::Receive)?.interruptible)
+}
+
+/// Sets the socket's mode and keeps whether signals interrupt it.
+pub fn set(socket: BorrowedFd, timeout: Timeout) -> Result<()> {
+    change(socket, &|mode| (timeout, mode.interruptible))
 }
 
 /// Sets whether signals interrupt the socket and keeps its mode.
 pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
-    change(socket, None, &|before, asked, clock| match before {
-        _ if before.interruptible() == on => before,
-        // Ours already: only the mark changes, so that not even a rebuilt timeout drifts.
-        _ if before.has_timeout(clock) => {
-            Settings { send: if on { before.send + 1 } else { before.send - 1 }, ..before }
-        }
-        _ => Settings::new(before.limit(Side::Receive, clock, || asked), on, clock),
-    })
+    change(socket, &|mode| (mode.timeout, on))
 }
 
-/// Makes a socket with a timeout a polled one, for calls that cannot be told not to wait. It is in
-/// timeout mode just as well; only waiting costs it more calls, until its mode is next set.
-pub fn poll_from_now_on(socket: BorrowedFd, side: Side) -> Result<()> {
-    change(socket, None, &|before, asked, clock| match before.limit(side, clock, || asked) {
-        Limit::Nanoseconds(nanoseconds) if !before.nonblocking => {
-            Settings::polled(nanoseconds, before.interruptible(), clock)
-        }
-        _ => before,
-    })
-}
-
-/// Changes the settings to what `decide` makes of those before and of the limit in the table. When a
-/// mode is set, and not only changed in kind, it is `new`.
-fn change(
-    socket: BorrowedFd,
-    new: Option<Limit>,
-    decide: &dyn Fn(Settings, Option<Limit>, Clock) -> Settings,
-) -> Result<()> {
-    let clock = Clock::get()?;
-    let cookie = cookie(socket);
-    let request = || cookie.and_then(exact::get);
-    let known = request();
-    let original = Settings::load(socket, clock)?;
-    let _change = Change::begin();
-    let (before, asked) = match request() {
-        // Not what is about to go, but what is about to come.
-        Some(asked) if asked.pending => {
-            (Settings::new(asked.limit, original.interruptible(), clock), Some(asked.limit))
-        }
-        asked => (original, asked.map(|asked| asked.limit)),
-    };
-    let entry = cookie.zip(new);
-    if let Some((cookie, limit)) = entry {
-        exact::begin(cookie, limit);
-    }
-    let changed = put_in_place(socket, original, decide(before, asked, clock), known, &request, clock);
-    if let Some((cookie, limit)) = entry {
-        match changed {
-            Ok(()) => exact::end(cookie, limit),
-            Err(_) => exact::take_back(cookie, limit, before.limit(Side::Receive, clock, || asked)),
-        }
-    }
-    changed
-}
-
-/// Puts settings in place of others.
+/// Changes the mode to what `decide` makes of the one before.
 ///
-/// Threads may do this at once, and each sets three things. So each looks whether all three are in
-/// place, and whether another mode than the `known` has been requested since, which it then helps to
-/// put in place.
-fn put_in_place(
-    socket: BorrowedFd,
-    original: Settings,
-    mut wanted: Settings,
-    mut known: Option<Request>,
-    request: &dyn Fn() -> Option<Request>,
-    clock: Clock,
-) -> Result<()> {
-    let mut before = original;
+/// Threads and processes may do this at once. Each writes its word first and looks at it last. Whoever finds
+/// another begins anew, and so the last to begin leaves all of its settings.
+fn change(socket: BorrowedFd, decide: &dyn Fn(Mode) -> (Timeout, bool)) -> Result<()> {
+    let tick = Tick::get()?;
     for _ in 0..ROUNDS {
-        let newest = request();
-        if newest != known {
-            known = newest;
-            wanted = newest.map_or(wanted, |asked| Settings::new(asked.limit, wanted.interruptible(), clock));
-        }
+        let mut before = Settings::guess(socket, tick)?;
+        let mut wanted = wanted(socket, before, decide, tick)?;
         if before == wanted {
-            break;
+            // Only now it matters whether other code has touched them.
+            before = before.confirm(socket, tick)?;
+            wanted = self::wanted(socket, before, decide, tick)?;
         }
-        let stored = wanted.store(socket, before, clock).and_then(|()| Settings::read(socket, clock));
-        before = stored.inspect_err(|_| {
-            // Only a policy refuses such calls, and it may refuse some. The others are taken back.
-            if let Ok(halfway) = Settings::read(socket, clock) {
-                let _ = original.store(socket, halfway, clock);
-            }
-        })?;
+        if before == wanted || before.is_untouched_as(wanted) {
+            return Ok(());
+        }
+        let refused = |_: &_| before.restore(socket, tick); // A policy may refuse some of the calls.
+        wanted.write(socket, before, tick).inspect_err(refused)?;
+        if wanted.is_in_place(socket, before, tick)? {
+            return Ok(());
+        }
     }
     Ok(())
 }
 
-/// The limit that was last asked for in this process.
-fn exact_limit(socket: BorrowedFd) -> Option<Limit> {
-    Some(exact::get(cookie(socket)?)?.limit)
+/// The settings of the mode that `decide` makes of the one before.
+fn wanted(
+    socket: BorrowedFd,
+    before: Settings,
+    decide: &dyn Fn(Mode) -> (Timeout, bool),
+    tick: Tick,
+) -> Result<Settings> {
+    let (timeout, interruptible) = decide(before.mode(Side::Receive, tick));
+    let form = match (timeout, before.word) {
+        (Timeout::Nanoseconds(_), Some(Word { form: form @ (Form::Tcp | Form::Unix), .. })) => form,
+        (Timeout::Nanoseconds(_), _) => kinds::form(socket)?,
+        _ => Form::Blocking, // It has no timeout to be of a form.
+    };
+    Ok(Settings::new(timeout, interruptible, form, before.home, tick))
 }
 
-/// Takes away the timeouts that a TCP connection inherits from its listener. They are there to be
-/// cleared or the call is needless: an error would be no reason to lose the connection.
-pub fn clear_timeouts(socket: BorrowedFd) {
-    for side in [Side::Receive, Side::Send] {
-        let _ = sys::set_timeval(socket, side.option(), libc::timeval { tv_sec: 0, tv_usec: 0 });
+/// Makes a listener one on which `accept` does not wait in the kernel, in the same mode. Only waiting costs
+/// it more calls, until its mode is next set.
+pub fn stop_kernel_wait(socket: BorrowedFd) -> Result<()> {
+    if options::is_nonblocking(socket)? {
+        return Ok(());
     }
+    let tick = Tick::get()?;
+    Settings::read(socket, tick)?.without_wait(tick).write_without_wait(socket, tick)
+}
+
+/// How a large send may be made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum LargeSend {
+    /// By one call, as the caller has it.
+    Whole,
+    /// By one call of bounded size: there is a timeout, in which the kernel does not count what copying takes.
+    Bounded,
+    /// Without waiting in the kernel, which counts anew for each buffer.
+    Polled,
+}
+
+/// How a send of over [`MAX_UNCHECKED_SEND`] may be made on this socket. A word alone does not
+/// tell that there is a timeout: other code may have taken it away, or TCP passed it on with a connection.
+pub fn large_send(socket: BorrowedFd, len: usize, bound: usize) -> Result<LargeSend> {
+    let (home, word) = word::read(socket);
+    Ok(match (home, word.map(|word| word.form)) {
+        (_, Some(Form::Unix)) if ticks(socket, Side::Send, Tick::get()?)? != 0 => LargeSend::Polled,
+        (_, Some(Form::Unix | Form::Polled | Form::Blocking | Form::NonBlocking)) => LargeSend::Whole,
+        // Other code's timeouts mean what they say, to the kernel.
+        (Home::Socket, None) => LargeSend::Whole,
+        _ if len <= bound || ticks(socket, Side::Send, Tick::get()?)? == 0 => LargeSend::Whole,
+        _ => LargeSend::Bounded,
+    })
+}
+
+/// Whether `EAGAIN` from a call that could wait is the kernel's last word: no local port is free. (Of sockets
+/// that are neither of the internet nor Unix it must be believed.)
+pub fn is_final(socket: BorrowedFd) -> Result<bool> {
+    Ok(match options::domain(socket)? {
+        libc::AF_INET | libc::AF_INET6 => options::lacks_port(socket),
+        domain => domain != libc::AF_UNIX,
+    })
 }

@@ -2,34 +2,48 @@
 
 use std::num::NonZeroU64;
 
-use libc::{timespec, timeval};
+use libc::timeval;
 
-use super::ENDLESS;
-use crate::errno::{Errno, Result};
+use crate::errno::Result;
+use crate::linux;
 
-/// The rate of the ticks. Non-zero throughout, so that no division can panic.
-#[derive(Clone, Copy)]
-pub struct Clock {
-    per_second: NonZeroU64,
-    nanoseconds_per_tick: NonZeroU64,
-    microseconds_per_tick: NonZeroU64,
+/// Seconds that stand for "no timeout": 23 days, near the most that every kernel can hold. A wait in the
+/// kernel that really lasts that long is simply begun again.
+const ENDLESS: u64 = 2_000_000;
+
+/// A long timeout is kept in units of this many nanoseconds, for it has 51 bits: 24 are the rest in the mode
+/// word, and the upper 27 count ticks from [`Tick::long`]. The unit is one that leaves decimals as they are.
+const LONG_UNIT: u64 = 10_000;
+const LONG_REST_BITS: u32 = 24;
+const LONG_TICKS: u64 = 1 << 27;
+
+/// How much of a timeout the kernel's ticks stand for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scale {
+    /// The share for which the kernel waits.
+    Share,
+    /// All of it.
+    Whole,
 }
 
-impl Clock {
+/// The length of a tick. Non-zero throughout, so that no division can panic.
+#[derive(Clone, Copy)]
+pub struct Tick {
+    per_second: NonZeroU64,
+    nanoseconds: NonZeroU64,
+    microseconds: NonZeroU64,
+}
+
+impl Tick {
     /// Asks the system, and takes no guess for an answer: with the wrong tick the settings would not read
-    /// back as written. The vDSO of most machines answers without a system call.
-    pub fn get() -> Result<Clock> {
-        let mut tick = timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the pointer is to a local.
-        if unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut tick) } == -1 {
-            return Err(Errno::last());
-        }
-        Ok(Clock::with_tick(tick.tv_nsec as u64))
+    /// back as written.
+    pub fn get() -> Result<Tick> {
+        Ok(Tick::of(linux::tick()?))
     }
 
-    /// A clock with ticks of so many nanoseconds; given what no timer has, the slowest that Linux has. A
-    /// kernel that claims 1 ns keeps timeouts as they are given, and so those in slower ticks as well.
-    fn with_tick(nanoseconds: u64) -> Clock {
+    /// A tick of so many nanoseconds; given what no timer has, the slowest that Linux has. A kernel that
+    /// claims 1 ns keeps timeouts as they are given, and so those in slower ticks as well.
+    fn of(nanoseconds: u64) -> Tick {
         const FASTEST: NonZeroU64 = NonZeroU64::new(100_000).unwrap();
         const SLOWEST: NonZeroU64 = NonZeroU64::new(10_000_000).unwrap();
         let known = NonZeroU64::new(nanoseconds).filter(|tick| (FASTEST..=SLOWEST).contains(tick));
@@ -37,16 +51,17 @@ impl Clock {
         let nearest = (1_000_000_000 + nanoseconds.get() / 2) / nanoseconds;
         let per_second = NonZeroU64::new(nearest).unwrap_or(NonZeroU64::MIN);
         let in_one_tick = |second: u64| NonZeroU64::new(second / per_second).unwrap_or(NonZeroU64::MIN);
-        Clock {
-            per_second,
-            nanoseconds_per_tick: in_one_tick(1_000_000_000),
-            microseconds_per_tick: in_one_tick(1_000_000),
-        }
+        Tick { per_second, nanoseconds: in_one_tick(1_000_000_000), microseconds: in_one_tick(1_000_000) }
+    }
+
+    #[cfg(test)]
+    pub fn with_rate(per_second: u64) -> Tick {
+        Tick::of(1_000_000_000 / per_second)
     }
 
     /// Ticks as nanoseconds.
-    pub fn nanoseconds(self, ticks: u64) -> u64 {
-        ticks.saturating_mul(self.nanoseconds_per_tick.get())
+    pub fn to_nanoseconds(self, ticks: u64) -> u64 {
+        ticks.saturating_mul(self.nanoseconds.get())
     }
 
     /// What stands for no timeout.
@@ -54,30 +69,64 @@ impl Clock {
         ENDLESS * self.per_second.get()
     }
 
-    /// The most that the kernel is given of a timeout; one that is rebuilt from it is endless.
-    pub fn longest(self) -> u64 {
-        self.endless() - 1
-    }
-
-    /// All of a timeout in ticks, rounded up.
-    pub fn whole(self, nanoseconds: u64) -> u64 {
-        (nanoseconds.saturating_sub(1) / self.nanoseconds_per_tick + 1).min(self.longest())
+    /// From here on ticks stand for long timeouts.
+    fn long(self) -> u64 {
+        self.endless() - LONG_TICKS - 1
     }
 
     /// The share of a timeout for which the kernel waits. Its timer may fire an eighth of the time
     /// and a tick late, and even then some of the timeout must be left. 0: too short for a share.
     pub fn share(self, nanoseconds: u64) -> u64 {
-        (nanoseconds / 9 * 8 / self.nanoseconds_per_tick).saturating_sub(2).min(self.longest())
+        (nanoseconds / 9 * 8 / self.nanoseconds).saturating_sub(2)
     }
 
-    /// The shortest timeout, to a few nanoseconds, that no timeout with this share exceeds.
-    pub fn rebuild(self, share: u64) -> u64 {
-        (self.nanoseconds(share + 3) / 8 + 2).saturating_mul(9)
+    /// The least timeout that has these ticks.
+    fn least(self, scale: Scale, ticks: u64) -> u64 {
+        match scale {
+            Scale::Share => self.to_nanoseconds(ticks + 2).div_ceil(8).saturating_mul(9),
+            Scale::Whole => self.to_nanoseconds(ticks.saturating_sub(1)) + 1,
+        }
+    }
+
+    /// A timeout in ticks and the rest, which the ticks do not tell.
+    pub fn divide(self, scale: Scale, nanoseconds: u64) -> (u64, u64) {
+        if nanoseconds >= self.least(scale, self.long()) {
+            let units = nanoseconds.div_ceil(LONG_UNIT) - self.long_units(scale);
+            return (self.long() + (units >> LONG_REST_BITS), units & ((1 << LONG_REST_BITS) - 1));
+        }
+        let ticks = match scale {
+            Scale::Share => self.share(nanoseconds),
+            Scale::Whole => nanoseconds.saturating_sub(1) / self.nanoseconds + 1,
+        };
+        (ticks, nanoseconds.saturating_sub(self.least(scale, ticks)))
+    }
+
+    /// The timeout that was divided so.
+    pub fn join(self, scale: Scale, ticks: u64, rest: u64) -> u64 {
+        match ticks.checked_sub(self.long()) {
+            Some(beyond) => {
+                let units = (beyond.min(LONG_TICKS) << LONG_REST_BITS) + rest + self.long_units(scale);
+                units.saturating_mul(LONG_UNIT)
+            }
+            None => self.least(scale, ticks) + rest,
+        }
+    }
+
+    /// The longest timeout that has these ticks: what is known without the rest is never early.
+    pub fn most(self, scale: Scale, ticks: u64) -> u64 {
+        match ticks.checked_sub(self.long()) {
+            Some(_) => self.join(scale, ticks, 1 << LONG_REST_BITS),
+            None => self.least(scale, ticks + 1) - 1,
+        }
+    }
+
+    fn long_units(self, scale: Scale) -> u64 {
+        self.least(scale, self.long()) / LONG_UNIT
     }
 
     /// As the kernel takes it. It divides the microseconds by those of a tick and rounds up.
     pub fn to_timeval(self, ticks: u64) -> timeval {
-        let microseconds = ticks % self.per_second * self.microseconds_per_tick.get();
+        let microseconds = ticks % self.per_second * self.microseconds.get();
         timeval { tv_sec: (ticks / self.per_second) as _, tv_usec: microseconds as _ }
     }
 
@@ -93,50 +142,74 @@ impl Clock {
 mod tests {
     use super::*;
 
+    const SCALES: [Scale; 2] = [Scale::Share, Scale::Whole];
+
     /// The rates that Linux has been built with, by the resolution that it reports for them.
-    fn clocks() -> impl Iterator<Item = Clock> {
-        [100, 250, 300, 1000, 1024].into_iter().map(|rate| Clock::with_tick(1_000_000_000 / rate))
+    fn ticks() -> impl Iterator<Item = Tick> {
+        [100, 250, 300, 1000, 1024].into_iter().map(|rate| Tick::of(1_000_000_000 / rate))
+    }
+
+    /// Timeouts of every size, more of them where they are short.
+    fn timeouts(tick: Tick) -> impl Iterator<Item = u64> {
+        let longest = i64::MAX as u64;
+        (1..600)
+            .map(move |n| n * n * tick.nanoseconds.get() / 7)
+            .chain((1..2000).map(move |n| n * 700_000_000_000_000))
+            .chain([longest / 4, longest - 1, longest])
+            .filter(move |nanoseconds| (1..=longest).contains(nanoseconds))
     }
 
     #[test]
     fn the_rate_is_recognised() {
-        let rates: Vec<u64> = clocks().map(|clock| clock.per_second.get()).collect();
+        let rates: Vec<u64> = ticks().map(|tick| tick.per_second.get()).collect();
         assert_eq!(rates, [100, 250, 300, 1000, 1024]);
-        assert_eq!(Clock::with_tick(0).per_second.get(), 100);
-        assert_eq!(Clock::with_tick(1).per_second.get(), 100);
-        assert_eq!(Clock::with_tick(u64::MAX).per_second.get(), 100);
+        assert_eq!(Tick::of(0).per_second.get(), 100);
+        assert_eq!(Tick::of(1).per_second.get(), 100);
+        assert_eq!(Tick::of(u64::MAX).per_second.get(), 100);
     }
 
     #[test]
     fn ticks_survive_the_kernel() {
-        for clock in clocks() {
-            let kernel_tick = clock.microseconds_per_tick.get();
-            for ticks in (0..5000).chain([clock.endless() - 1, clock.endless()]) {
-                let set = clock.to_timeval(ticks);
-                let held = set.tv_sec as u64 * clock.per_second.get() + (set.tv_usec as u64).div_ceil(kernel_tick);
+        for tick in ticks() {
+            let kernel_tick = tick.microseconds;
+            for ticks in (0..5000).chain([tick.long(), tick.endless() - 1, tick.endless() + 9]) {
+                let set = tick.to_timeval(ticks);
+                let held = set.tv_sec as u64 * tick.per_second.get() + (set.tv_usec as u64).div_ceil(kernel_tick.get());
                 assert_eq!(held, ticks);
                 let read = timeval {
-                    tv_sec: (held / clock.per_second) as _,
-                    tv_usec: (held % clock.per_second * 1_000_000 / clock.per_second) as _,
+                    tv_sec: (held / tick.per_second) as _,
+                    tv_usec: (held % tick.per_second * 1_000_000 / tick.per_second) as _,
                 };
-                assert_eq!(clock.to_ticks(read), ticks, "at {} Hz", clock.per_second);
+                assert_eq!(tick.to_ticks(read), ticks, "at {} Hz", tick.per_second);
             }
         }
     }
 
     #[test]
-    fn a_share_is_never_late_and_what_is_rebuilt_never_early() {
-        for clock in clocks() {
-            let tick = clock.nanoseconds_per_tick.get();
-            for nanoseconds in (1..400).map(|n| n * n * tick / 7).chain([u64::MAX / 4, i64::MAX as u64]) {
-                let share = clock.share(nanoseconds);
-                assert!(share * tick / 8 * 9 + tick <= nanoseconds || share == 0, "late: {nanoseconds}");
-                assert!(clock.whole(nanoseconds) * tick >= nanoseconds || clock.whole(nanoseconds) == clock.longest());
-                if share > 0 && share < clock.longest() {
-                    let rebuilt = clock.rebuild(share);
-                    assert!(rebuilt >= nanoseconds, "early: {nanoseconds}");
-                    assert!(rebuilt <= nanoseconds + tick * 5 / 4 + 20, "loose: {nanoseconds}");
-                }
+    fn a_timeout_is_joined_as_it_was_divided() {
+        for (tick, scale) in ticks().flat_map(|tick| SCALES.map(|scale| (tick, scale))) {
+            let has_ticks = |nanoseconds: &u64| scale == Scale::Whole || tick.share(*nanoseconds) > 0;
+            for nanoseconds in timeouts(tick).filter(has_ticks) {
+                let (ticks, rest) = tick.divide(scale, nanoseconds);
+                assert!(rest < 1 << LONG_REST_BITS, "{nanoseconds} leaves {rest}");
+                assert!(ticks < tick.endless(), "{nanoseconds}");
+                let joined = tick.join(scale, ticks, rest);
+                let is_long = ticks >= tick.long();
+                assert!(joined == nanoseconds || is_long && (nanoseconds..nanoseconds + LONG_UNIT).contains(&joined));
+                let (most, unit) = (tick.most(scale, ticks), tick.nanoseconds.get());
+                assert!(most >= nanoseconds, "early: {nanoseconds} is taken for {most}");
+                assert!(is_long || most <= nanoseconds + unit * 5 / 4 + 20, "loose: {nanoseconds} is taken for {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_is_never_late() {
+        for tick in ticks() {
+            let unit = tick.nanoseconds.get();
+            for nanoseconds in timeouts(tick) {
+                let (share, _) = tick.divide(Scale::Share, nanoseconds);
+                assert!(share == 0 || share * unit / 8 * 9 + unit <= nanoseconds, "late: {nanoseconds}");
             }
         }
     }

@@ -6,11 +6,11 @@ use std::{iter, mem};
 use libc::{addrinfo, pollfd};
 
 use super::address::Address;
-use super::bounds::{Bounds, NONE};
 use super::lookup::{self, Addresses};
 use super::target::Target;
 use crate::errno::{Errno, Result};
-use crate::time::{Limit, now};
+use crate::time::{Timeout, now};
+use crate::wait::{NO_ENTRY, Until};
 use crate::{mode, options, sys};
 
 /// RFC 8305's Connection Attempt Delay, in nanoseconds: how long the next attempt waits for the one before. It is less
@@ -25,25 +25,26 @@ const ATTEMPTS: usize = 128;
 /// there is room.
 const NAP: u64 = 1_000_000;
 
-/// Connects, and leaves the connection in the mode of `limit`.
-pub fn dial(target: &Target, bounds: &Bounds, limit: Limit) -> Result<OwnedFd> {
+/// Connects, and leaves the connection in the mode of `timeout`.
+pub fn dial(target: &Target, until: Until, timeout: Timeout) -> Result<OwnedFd> {
     let socket = match target {
-        Target::Unix(address) => connect_to_unix(address, bounds)?,
+        Target::Unix(address) => connect_to_unix(address, until)?,
         Target::Internet(None, _) => return Err(Errno::INVAL),
-        Target::Internet(Some(host), service) => {
-            connect_to_any(&lookup::resolve_remote(host, service, bounds)?, bounds)?
-        }
+        Target::Internet(Some(host), service) => connect_to_any(&lookup::resolve_remote(host, service, until)?, until)?,
     };
-    mode::set(socket.as_fd(), limit)?;
+    mode::set(socket.as_fd(), timeout)?;
     Ok(socket)
 }
 
-fn connect_to_unix(address: &Address, bounds: &Bounds) -> Result<OwnedFd> {
-    let flags = if bounds.is_endless() { 0 } else { libc::SOCK_NONBLOCK };
+fn connect_to_unix(address: &Address, until: Until) -> Result<OwnedFd> {
+    let flags = if until.is_endless() { 0 } else { libc::SOCK_NONBLOCK };
     let socket = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM | flags, 0)?;
     loop {
         match sys::connect(socket.as_fd(), address.as_ptr(), address.len()) {
-            Err(Errno::AGAIN) => bounds.sleep(NAP)?,
+            Err(Errno::AGAIN) => match until.sleep(NAP) {
+                Ok(()) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            },
             Err(Errno::INTR) => {}
             outcome => return outcome.map(|()| socket),
         }
@@ -51,8 +52,8 @@ fn connect_to_unix(address: &Address, bounds: &Bounds) -> Result<OwnedFd> {
 }
 
 /// Connects to one of the addresses.
-fn connect_to_any(addresses: &Addresses, bounds: &Bounds) -> Result<OwnedFd> {
-    let delay = attempt_delay(addresses.iter().count(), bounds.deadline);
+fn connect_to_any(addresses: &Addresses, until: Until) -> Result<OwnedFd> {
+    let delay = attempt_delay(addresses.iter().count(), until.deadline);
     let mut candidates = interleaved(addresses).peekable();
     let mut attempts = Attempts::none();
     let mut next_turn = 0;
@@ -79,7 +80,7 @@ fn connect_to_any(addresses: &Addresses, bounds: &Bounds) -> Result<OwnedFd> {
             return Err(error);
         }
         let turn = candidates.peek().filter(|_| attempts.have_room()).map(|_| next_turn);
-        attempts.wait(bounds, turn)?;
+        attempts.wait(until, turn)?;
         while let Some(socket) = attempts.take_ended() {
             match outcome(socket.as_fd()) {
                 Ok(()) => return Ok(socket),
@@ -154,7 +155,7 @@ struct Attempts {
 
 impl Attempts {
     fn none() -> Attempts {
-        Attempts { entries: [NONE; ATTEMPTS + 1], count: 0, room: ATTEMPTS }
+        Attempts { entries: [NO_ENTRY; ATTEMPTS + 1], count: 0, room: ATTEMPTS }
     }
 
     fn have_room(&self) -> bool {
@@ -180,8 +181,11 @@ impl Attempts {
         Ok(None)
     }
 
-    fn wait(&mut self, bounds: &Bounds, turn: Option<u64>) -> Result<bool> {
-        bounds.wait(self.entries.get_mut(..=self.count).unwrap_or_default(), turn)
+    fn wait(&mut self, until: Until, turn: Option<u64>) -> Result<bool> {
+        match until.wait(self.entries.get_mut(..=self.count).unwrap_or_default(), turn) {
+            Err(Errno::INTR) => Ok(false), // Time and again, until the deadline.
+            ended => ended,
+        }
     }
 
     /// One that had ended when last looked, and is the caller's now.

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr};
 
 use libc::{addrinfo, c_int, c_void, pollfd, pthread_t};
 
-use super::bounds::{Bounds, NONE};
 use super::target::{HOST, Service, must_be_numeric};
 use super::{address, thread};
 use crate::errno::{Errno, Result};
-use crate::{boundary, sys};
+use crate::wait::{NO_ENTRY, Until};
+use crate::{boundary, linux, sys};
 
 /// How many lookups that were abandoned may be under way when another begins.
 const ABANDONED_AT_MOST: usize = 64;
@@ -41,15 +41,15 @@ impl Drop for Addresses {
 }
 
 /// The addresses to connect to.
-pub fn resolve_remote(host: &CStr, service: &Service, bounds: &Bounds) -> Result<Addresses> {
+pub fn resolve_remote(host: &CStr, service: &Service, until: Until) -> Result<Addresses> {
     let port_0 = Service::parse(c"0")?;
     match resolve(Some(host), &port_0, libc::AI_NUMERICHOST) {
         Ok(_) => resolve(Some(host), service, libc::AI_NUMERICHOST),
         Err(Errno::NONAME) if must_be_numeric(host) => Err(Errno::NONAME),
-        Err(Errno::NONAME) if bounds.is_endless() => resolve(Some(host), service, 0),
+        Err(Errno::NONAME) if until.is_endless() => resolve(Some(host), service, 0),
         Err(Errno::NONAME) => {
-            bounds.check_deadline()?;
-            Lookup::begin(host, service)?.wait(bounds)
+            until.check_deadline()?;
+            Lookup::begin(host, service)?.wait(until)
         }
         Err(error) => Err(error),
     }
@@ -152,7 +152,7 @@ impl Lookup {
         let (stack_start, lookup) =
             unsafe { (mapping.start.byte_add(page), mapping.start.byte_add(below).cast::<Lookup>()) };
         // SAFETY: the mapping is new.
-        let begun = unsafe { sys::forbid(mapping.start, page) }.and_then(|()| sys::eventfd()).and_then(|finished| {
+        let begun = unsafe { sys::forbid(mapping.start, page) }.and_then(|()| linux::eventfd()).and_then(|finished| {
             let shared = Lookup {
                 host: address::copy(host.to_bytes()),
                 service: *service,
@@ -194,7 +194,7 @@ impl Lookup {
             self.close();
         } else {
             // It cannot fail: a counter of 64 bits has room for one.
-            let _ = boundary::socket(self.finished.load(Relaxed)).and_then(sys::signal);
+            let _ = boundary::socket(self.finished.load(Relaxed)).and_then(linux::signal);
         }
     }
 
@@ -229,13 +229,13 @@ extern "C" fn run(lookup: *mut c_void) -> *mut c_void {
 }
 
 impl Waiter {
-    fn wait(self, bounds: &Bounds) -> Result<Addresses> {
+    fn wait(self, until: Until) -> Result<Addresses> {
         // SAFETY: the lookup stays until it is abandoned, which is the end of `self`.
         let lookup = unsafe { self.lookup.as_ref() };
-        let mut entries = [NONE, pollfd { fd: lookup.finished.load(Relaxed), events: libc::POLLIN, revents: 0 }];
+        let mut entries = [NO_ENTRY, pollfd { fd: lookup.finished.load(Relaxed), events: libc::POLLIN, revents: 0 }];
         loop {
-            match bounds.wait(&mut entries, None) {
-                Ok(false) => {}
+            match until.wait(&mut entries, None) {
+                Ok(false) | Err(Errno::INTR) => {}
                 Ok(true) => return lookup.result(),
                 Err(error) => return Err(error),
             }

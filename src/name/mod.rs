@@ -3,22 +3,20 @@
 //! ```text
 //!   dial   listen      a socket that is connected to one of the addresses, or listens on one
 //!      \   /  \
-//!      lookup  bounds  lookup: addresses of a host and a service, in a thread if there are bounds
-//!      /    \          bounds: a deadline and a token, the one place that waits
+//!      lookup          addresses of a host and a service, in a thread if the wait for them may end
+//!      /    \
 //!   thread   target    thread: on a stack of its own. target: what a host and a service are
 //!                \
 //!              address   text to sockaddr and back, without asking anybody
 //! ```
 
 pub mod address;
-mod bounds;
 mod dial;
 mod listen;
 mod lookup;
 mod target;
 mod thread;
 
-pub use bounds::Bounds;
 pub use dial::dial;
 pub use listen::listen;
 pub use target::Target;

@@ -227,7 +227,8 @@ fn a_long_timeout_does_not_wrap() {
                         let (socket, peer) = kind.pair();
                         assert_eq!(settimeout(&socket, seconds), Ok(0));
                         recv_later(&socket, &peer);
-                        assert_eq!(gettimeout(&socket), Ok(seconds));
+                        let read = gettimeout(&socket).unwrap();
+                        assert!((seconds..seconds + 2e-5).contains(&read), "{read}");
                     });
                 });
             }
@@ -245,7 +246,8 @@ fn other_code_finds_the_flag_that_fits_the_mode() {
             about((kind, before, seconds), || {
                 set(before, &socket);
                 set((seconds, false), &socket);
-                assert_eq!(is_nonblocking(&socket), nonblocking);
+                // Where the kernel may not wait, a timeout is polled.
+                assert_eq!(is_nonblocking(&socket), nonblocking || seconds.is_finite() && kind.is_udp());
                 if matches!(seconds, 0.0 | f64::INFINITY) {
                     assert_eq!(kernel_timeouts(&socket), (None, None));
                 }
@@ -256,7 +258,7 @@ fn other_code_finds_the_flag_that_fits_the_mode() {
 
 #[test]
 fn a_plain_recv_by_other_code_waits_as_the_mode_does() {
-    for kind in Kind::all() {
+    for kind in Kind::all().filter(|kind| !kind.is_udp()) {
         for seconds in [f64::INFINITY, 5.0, 1e9] {
             about((kind, seconds), || {
                 let (socket, peer) = kind.pair();

@@ -67,6 +67,10 @@ impl Kind {
         matches!(self, Tcp4 | Tcp6)
     }
 
+    pub fn is_udp(self) -> bool {
+        matches!(self, Udp4 | Udp6)
+    }
+
     pub fn is_unix(self) -> bool {
         self.domain() == Domain::UNIX
     }

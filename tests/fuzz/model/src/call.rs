@@ -42,7 +42,7 @@ unsafe extern "C" {
     fn sock_connect(fd: c_int, addr: *const sockaddr, addrlen: socklen_t) -> c_int;
     fn sock_accept(fd: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> c_int;
     fn sock_wait(fd: c_int, events: c_int, seconds: f64) -> c_int;
-    fn sock_strerror(code: c_int) -> *const c_char;
+    fn sock_strerror(code: isize) -> *const c_char;
     fn sock_version() -> *const c_char;
 }
 
@@ -212,7 +212,7 @@ fn ours(command: &Command, reply: &mut Reply) {
             Verb::Connect => sock_connect(fd, to, command.addrlen).into(),
             Verb::Accept => sock_accept(fd, address.as_mut_ptr().cast(), &raw mut addrlen).into(),
             Verb::Wait => sock_wait(fd, events, n).into(),
-            Verb::Strerror => c_int::from(sock_strerror(n as c_int).is_null()).into(),
+            Verb::Strerror => c_int::from(sock_strerror(n as isize).is_null()).into(),
             Verb::Version => c_int::from(sock_version().is_null()).into(),
             _ => unreachable!("not ours"),
         };

@@ -1,0 +1,174 @@
+//! Making connections: connect and accept, which cannot be told not to wait as a transfer can.
+
+use std::os::fd::BorrowedFd;
+
+use libc::{AF_UNIX, POLLOUT, c_int, sa_family_t, sockaddr, socklen_t};
+
+use crate::boundary::{self, AddressOut};
+use crate::errno::{Errno, Result};
+use crate::mode;
+use crate::operation::{self, Operation, Outcome, Role, Wait};
+use crate::time::Reading;
+use crate::transfer::Pace;
+use crate::{options, sys, wait};
+
+/// Makes the connection, or goes on with one that an earlier call has begun.
+pub fn connect(connection: Connection, pace: Pace) -> Result<usize> {
+    let socket = connection.socket;
+    let mut has_begun = false;
+    match pace {
+        Pace::Mode => operation::by_mode(socket, Role::Connect, Wait::InKernel, move |wait| {
+            if has_begun {
+                return connection.resume(wait);
+            }
+            has_begun = true;
+            connection.begin()
+        }),
+        Pace::Until(until) => operation::until(socket, Role::Connect, until, move |wait| {
+            if has_begun {
+                return connection.resume(wait);
+            }
+            has_begun = true;
+            connection.begin_without_waiting()
+        }),
+    }
+}
+
+/// Accepts a connection, and gives its descriptor and, where there is room for it, the address of the peer.
+#[inline(always)]
+pub fn accept(socket: BorrowedFd, peer: AddressOut, pace: Pace) -> Result<usize> {
+    let mut start = Reading::NONE;
+    let attempt = || sys::accept(socket, peer.addr, peer.addrlen);
+    let first = match pace {
+        Pace::Mode => {
+            start.take();
+            attempt()
+        }
+        Pace::Until(until) => {
+            until.check_deadline()?;
+            mode::stop_kernel_wait(socket)?;
+            attempt()
+        }
+    };
+    let connection = match first {
+        Ok(connection) => connection as usize,
+        Err(error) => finish_accept(socket, &start, pace, outcome_of_accept(Err(error)), &attempt)?,
+    };
+    // A connection to a Unix listener inherits no timeouts, and only its address tells for nothing.
+    if !is_of_unix(peer) {
+        mode::clear_timeouts(boundary::socket(connection as c_int)?);
+    }
+    Ok(connection)
+}
+
+/// Whether an address that was given is one of a Unix socket.
+fn is_of_unix(peer: AddressOut) -> bool {
+    // SAFETY: the kernel has written an address there, and all have a family in front.
+    peer.room as usize >= size_of::<sa_family_t>() && unsafe { (*peer.addr).sa_family } == AF_UNIX as sa_family_t
+}
+
+#[cold]
+#[inline(never)]
+fn finish_accept(
+    socket: BorrowedFd,
+    start: &Reading,
+    pace: Pace,
+    first: Outcome,
+    attempt: &dyn Fn() -> Result<c_int>,
+) -> Result<usize> {
+    let mut operation = match pace {
+        Pace::Mode => Operation::by_mode(socket, Role::Accept, start),
+        Pace::Until(until) => Operation::until(socket, Role::Accept, until),
+    };
+    operation.finish(Wait::InKernel, first, &mut |wait| {
+        // Another thread may take the connection first.
+        let stopped = if wait == Wait::Never { mode::stop_kernel_wait(socket) } else { Ok(()) };
+        outcome_of_accept(stopped.and_then(|()| attempt()))
+    })
+}
+
+/// `accept` also reports what befell a connection in the queue, which it has taken out. The list is accept(2)'s,
+/// without the `EOPNOTSUPP` that also says that a socket cannot accept at all.
+fn outcome_of_accept(result: Result<c_int>) -> Outcome {
+    match result.map_err(Errno::code) {
+        Err(
+            libc::ECONNABORTED
+            | libc::EPROTO
+            | libc::ENOPROTOOPT
+            | libc::ENETDOWN
+            | libc::ENETUNREACH
+            | libc::EHOSTDOWN
+            | libc::EHOSTUNREACH
+            | libc::ENONET,
+        ) => Outcome::Again,
+        _ => result.map(|connection| connection as usize).into(),
+    }
+}
+
+/// A connection that is to be made.
+pub struct Connection<'fd> {
+    pub socket: BorrowedFd<'fd>,
+    pub addr: *const sockaddr,
+    pub addrlen: socklen_t,
+}
+
+impl Connection<'_> {
+    /// Begins, and waits in the kernel as the mode has it.
+    #[inline]
+    pub fn begin(&self) -> Result<usize> {
+        sys::connect(self.socket, self.addr, self.addrlen).map(|()| 0)
+    }
+
+    /// Begins without waiting, whatever the mode. Transfers have a flag for that, and this call the socket's.
+    pub fn begin_without_waiting(&self) -> Result<usize> {
+        if options::is_nonblocking(self.socket)? {
+            return self.begin();
+        }
+        sys::set_nonblocking(self.socket, true)?;
+        let result = self.begin();
+        sys::set_nonblocking(self.socket, false)?;
+        result
+    }
+
+    /// What follows an attempt that is not ready, or was interrupted. To a Unix listener whose queue is full it
+    /// is made anew; elsewhere it has gone on by itself.
+    pub fn resume(&self, wait: Wait) -> Result<usize> {
+        if options::domain(self.socket)? != AF_UNIX {
+            return self.outcome();
+        }
+        match wait {
+            Wait::InKernel => self.begin(),
+            Wait::Never => self.begin_without_waiting(),
+        }
+        .or_else(|error| if error == Errno::ISCONN { Ok(0) } else { Err(error) })
+    }
+
+    /// How the attempt that is under way has ended. Only once it has: another `connect` would begin a new one,
+    /// if another thread has shut this one down.
+    fn outcome(&self) -> Result<usize> {
+        let mut entry = [wait::entry(self.socket, POLLOUT)];
+        if sys::poll(&mut entry, Some(crate::time::span(0)))? == 0 {
+            return Err(Errno::INPROGRESS);
+        }
+        if let Some(error) = options::take_error(self.socket)? {
+            self.give_up();
+            return Err(error);
+        }
+        if !options::is_connected(self.socket) {
+            return Err(Errno::CONNABORTED);
+        }
+        // So that the next one says that the socket is connected.
+        match self.begin() {
+            Err(Errno::ISCONN) => Ok(0),
+            result => result,
+        }
+    }
+
+    /// Ends an attempt whose error has been read, as the kernel does when it tells the error itself: the socket can
+    /// be connected anew. It is for the protocols of the internet, and others refuse it.
+    fn give_up(&self) {
+        // SAFETY: all zero is a valid sockaddr, and one of no family.
+        let nobody: sockaddr = unsafe { std::mem::zeroed() };
+        let _ = sys::connect(self.socket, &raw const nobody, size_of::<sockaddr>() as socklen_t);
+    }
+}

@@ -1,0 +1,90 @@
+//! Receiving up to a delimiter, into a buffer that keeps what comes after it.
+
+use std::os::fd::BorrowedFd;
+
+use libc::c_void;
+
+use crate::errno::{Errno, Result};
+use crate::operation::{Operation, Role, Wait};
+use crate::sys;
+use crate::time::Reading;
+use crate::transfer::{MAX_RECV_CHUNK, Pace, Steps, in_steps};
+
+/// A line, or whatever ends in a delimiter, in the caller's buffer.
+pub struct Line<'a> {
+    pub socket: BorrowedFd<'a>,
+    pub buf: *mut c_void,
+    pub size: usize,
+    pub delim: &'a [u8],
+    /// How many bytes are in the buffer, and how many of them were searched in vain.
+    pub have: usize,
+    pub searched: usize,
+    /// Tells the caller how many bytes are in the buffer.
+    pub tell: &'a dyn Fn(usize),
+}
+
+impl Line<'_> {
+    /// Receives until the delimiter is there, and gives the length up to and with it; 0 at a clean end.
+    pub fn receive(mut self, pace: Pace) -> Result<usize> {
+        if let Some(length) = self.find()? {
+            return Ok(length);
+        }
+        if let Pace::Until(until) = pace {
+            until.check_deadline()?;
+        }
+        let mut start = Reading::NONE;
+        start.take();
+        let (wait, operation) = match pace {
+            Pace::Mode => (Wait::InKernel, Operation::by_mode(self.socket, Role::Receive, &start)),
+            Pace::Until(until) => (Wait::Never, Operation::until(self.socket, Role::Receive, until)),
+        };
+        match self.attempt(wait) {
+            Ok(count) => match self.advance(count)? {
+                Some(length) => Ok(length),
+                None => in_steps(operation, &mut self, wait, None),
+            },
+            failed => in_steps(operation, &mut self, wait, Some(failed)),
+        }
+    }
+
+    /// The length up to and with the delimiter, if it is there. Fails if there is no room for it.
+    fn find(&mut self) -> Result<Option<usize>> {
+        // A part of the delimiter may have been there before.
+        let from = self.searched.saturating_sub(self.delim.len() - 1);
+        let found = sys::find(self.buf, from..self.have, self.delim);
+        self.searched = self.have;
+        match found {
+            Some(at) => Ok(Some(at + self.delim.len())),
+            None if self.have == self.size => Err(Errno::MSGSIZE),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Steps for Line<'_> {
+    fn wanted(&self) -> usize {
+        (self.size - self.have).min(MAX_RECV_CHUNK)
+    }
+
+    fn attempt(&self, wait: Wait) -> Result<usize> {
+        sys::recv(self.socket, self.buf.wrapping_byte_add(self.have), self.wanted(), wait.flag())
+    }
+
+    fn advance(&mut self, count: usize) -> Result<Option<usize>> {
+        match (count, self.have) {
+            (0, 0) => Ok(Some(0)),
+            (0, _) => Err(Errno::PIPE),
+            _ => {
+                self.have += count;
+                (self.tell)(self.have);
+                self.find()
+            }
+        }
+    }
+
+    fn kernel_fills(&self) -> bool {
+        false
+    }
+
+    fn unbound(&mut self) {}
+}

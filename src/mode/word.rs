@@ -1,0 +1,182 @@
+//! The mode word: what of a mode the two timeouts and `O_NONBLOCK` cannot hold.
+//!
+//! It lives in the socket's `SO_PEEK_OFF`. Every negative number means "off" to the kernel, is kept as
+//! it was given, travels with the socket to every process, and is read back. -1 is what a socket
+//! begins with; a word is any number below. Numbers of 0 and more belong to other code.
+//!
+//! Sockets that have no such option (TCP before Linux 6.9, MPTCP and what else polls anyway) have their
+//! words in a table of the process instead: see [`table`].
+
+use std::os::fd::BorrowedFd;
+
+use libc::c_int;
+
+use super::table;
+use crate::errno::Result;
+use crate::linux;
+
+/// What kind of mode a word is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// A timeout with a share for the kernel to wait, as TCP has it.
+    Tcp,
+    /// The same, as Unix sockets have it.
+    Unix,
+    /// A timeout of which the kernel waits nothing.
+    Polled,
+    Blocking,
+    NonBlocking,
+}
+
+impl Form {
+    pub fn is_timeout(self) -> bool {
+        !matches!(self, Form::Blocking | Form::NonBlocking)
+    }
+}
+
+/// A word, taken apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Word {
+    pub form: Form,
+    /// A signal ends a wait with `EINTR`.
+    pub interruptible: bool,
+    /// The nanoseconds by which the timeout exceeds the least with the same ticks.
+    pub rest: u32,
+    /// Of the ticks that belong to it: tells a torn change, or other code's timeouts.
+    check: u32,
+}
+
+const REST_BITS: u32 = 24;
+const CHECK_BITS: u32 = 4;
+const INTERRUPTIBLE_BIT: u32 = REST_BITS + CHECK_BITS;
+const FORM_BIT: u32 = INTERRUPTIBLE_BIT + 1;
+
+/// The first number that is a word; those below count up from it.
+const FIRST: c_int = -2;
+
+impl Word {
+    pub fn new(form: Form, interruptible: bool, ticks: u64, rest: u64) -> Word {
+        let rest = match form {
+            Form::Tcp | Form::Unix | Form::Polled => rest as u32 & mask(REST_BITS),
+            // They share a number, and this tells them apart.
+            Form::Blocking => 0,
+            Form::NonBlocking => 1,
+        };
+        Word { form, interruptible, rest, check: check(ticks) }
+    }
+
+    pub fn with_longest_rest(self) -> Word {
+        Word { rest: mask(REST_BITS), ..self }
+    }
+
+    /// Whether it belongs to these ticks, as far as so few bits tell.
+    pub fn agrees_with(self, ticks: u64) -> bool {
+        self.check == check(ticks)
+    }
+
+    fn to_number(self) -> c_int {
+        let form = match self.form {
+            Form::Tcp => 0,
+            Form::Unix => 1,
+            Form::Polled => 2,
+            Form::Blocking | Form::NonBlocking => 3,
+        };
+        let flag = u32::from(self.interruptible) << INTERRUPTIBLE_BIT;
+        let bits = form << FORM_BIT | flag | self.check << REST_BITS | self.rest;
+        FIRST.wrapping_sub(bits as c_int)
+    }
+
+    fn from_number(number: c_int) -> Option<Word> {
+        if number > FIRST {
+            return None;
+        }
+        let bits = FIRST.wrapping_sub(number) as u32;
+        let rest = bits & mask(REST_BITS);
+        let form = match bits >> FORM_BIT {
+            0 => Form::Tcp,
+            1 => Form::Unix,
+            2 => Form::Polled,
+            _ if rest == 0 => Form::Blocking,
+            _ => Form::NonBlocking,
+        };
+        let check = bits >> REST_BITS & mask(CHECK_BITS);
+        Some(Word { form, interruptible: bits >> INTERRUPTIBLE_BIT & 1 != 0, rest, check })
+    }
+}
+
+fn mask(bits: u32) -> u32 {
+    (1 << bits) - 1
+}
+
+fn check(ticks: u64) -> u32 {
+    (ticks.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - CHECK_BITS)) as u32
+}
+
+/// Where the word of a socket is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Home {
+    /// In the socket: whoever has the socket sees the word.
+    Socket,
+    /// In the table of this process, by the socket's cookie.
+    Table(u64),
+    Nowhere,
+}
+
+/// Reads the word of a socket, and tells where it is kept.
+pub fn read(socket: BorrowedFd) -> (Home, Option<Word>) {
+    if let Ok(number @ ..0) = linux::peek_offset(socket) {
+        return (Home::Socket, Word::from_number(number));
+    }
+    match linux::cookie(socket) {
+        Some(cookie) => (Home::Table(cookie), table::get(cookie).and_then(Word::from_number)),
+        None => (Home::Nowhere, None),
+    }
+}
+
+/// Writes the word, or none, where [`read`] found it to be kept.
+pub fn write(socket: BorrowedFd, home: Home, word: Option<Word>) -> Result<()> {
+    let number = word.map_or(FIRST + 1, Word::to_number);
+    match home {
+        Home::Socket => linux::set_peek_offset(socket, number),
+        Home::Table(cookie) => {
+            table::set(cookie, number);
+            Ok(())
+        }
+        Home::Nowhere => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_survives_the_socket() {
+        for form in [Form::Tcp, Form::Unix, Form::Polled] {
+            for interruptible in [false, true] {
+                for rest in [0, 1, 11_250_008, (1 << REST_BITS) - 1] {
+                    for ticks in [0, 1, 7, 25, 1 << 29] {
+                        let word = Word::new(form, interruptible, ticks, rest);
+                        assert!(word.to_number() < -1);
+                        assert_eq!(Word::from_number(word.to_number()), Some(word));
+                        assert!(word.agrees_with(ticks));
+                    }
+                }
+            }
+        }
+        for form in [Form::Blocking, Form::NonBlocking] {
+            let word = Word::from_number(Word::new(form, true, 5, 0).to_number());
+            assert!(word.is_some_and(|word| word.form == form && word.interruptible && word.agrees_with(5)));
+        }
+    }
+
+    #[test]
+    fn every_number_is_a_word_or_none() {
+        for number in [c_int::MAX, 1, 0, -1] {
+            assert_eq!(Word::from_number(number), None);
+        }
+        for number in [-2, -3, -1_000_000_007, c_int::MIN + 1, c_int::MIN] {
+            assert!(Word::from_number(number).is_some());
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Transfers: how one send or receive is attempted, and those that take several steps.
+
+use std::os::fd::BorrowedFd;
+
+use libc::{MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_WAITALL, c_int};
+
+use crate::errno::{Errno, Result};
+use crate::mode::{self, LargeSend, MAX_UNCHECKED_SEND};
+use crate::operation::{self, Next, Operation, Outcome, Role, Wait};
+use crate::options;
+use crate::time::Reading;
+use crate::wait::Until;
+
+/// The most that one step of a receive asks for. The kernel does not count the time that it spends copying,
+/// nor every moment of a wait for more, so that must not amount to much.
+pub const MAX_RECV_CHUNK: usize = 1 << 20;
+
+/// The same for a send, which the kernel divides less finely.
+const MAX_SEND_CHUNK: usize = 8 << 20;
+
+/// The most of which the kernel may wait for all, if there is a timeout. It counts only the time that it sleeps, and a peer
+/// may send each byte by itself.
+const MAX_RECV_WAITALL: usize = 1024;
+
+/// Flags of receives that never wait, whatever the mode.
+const NEVER_WAIT: c_int = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB;
+
+/// What decides how long a transfer waits.
+#[derive(Clone, Copy)]
+pub enum Pace<'fd> {
+    Mode,
+    Until(Until<'fd>),
+}
+
+/// What the kernel calls `ETIMEDOUT` is that the network's time ran out, and the connection is lost. To the
+/// caller it means that its own did, and the socket is still good.
+fn connection_lost(error: Errno) -> Errno {
+    if error == Errno::TIMEDOUT { Errno::CONNABORTED } else { error }
+}
+
+/// Makes a call that does not wait. A signal is no reason not to have tried.
+#[cold]
+#[inline(never)]
+fn at_once(call: impl Fn() -> Result<usize>) -> Result<usize> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return result.map_err(connection_lost),
+        }
+    }
+}
+
+/// Receives up to `len` bytes by one call, which is given how many and the flags.
+#[inline(always)]
+pub fn receive(
+    socket: BorrowedFd,
+    len: usize,
+    flags: c_int,
+    pace: Pace,
+    call: impl Fn(usize, c_int) -> Result<usize>,
+) -> Result<usize> {
+    if flags & NEVER_WAIT != 0 {
+        return at_once(move || call(len, flags | MSG_DONTWAIT));
+    }
+    // When the kernel has waited in vain for TCP to let no bytes be received, it calls that a success.
+    let first = if len == 0 { Wait::Never } else { Wait::InKernel };
+    once(socket, Role::Receive, len, first, pace, move |len, wait| call(len, flags | wait.flag()))
+}
+
+/// Sends up to `len` bytes by one call, which is given how many and the flags.
+#[inline(always)]
+pub fn send(
+    socket: BorrowedFd,
+    len: usize,
+    flags: c_int,
+    pace: Pace,
+    call: impl Fn(usize, c_int) -> Result<usize>,
+) -> Result<usize> {
+    if flags & MSG_DONTWAIT != 0 {
+        return at_once(move || call(len, flags));
+    }
+    if len > MAX_UNCHECKED_SEND && matches!(pace, Pace::Mode) {
+        let call = call; // Moved to where it has an address: a small send keeps it in registers.
+        return send_large(socket, len, flags, &call);
+    }
+    once(socket, Role::Send, len, Wait::InKernel, pace, move |len, wait| call(len, flags | wait.flag()))
+}
+
+#[inline(always)]
+fn once(
+    socket: BorrowedFd,
+    role: Role,
+    len: usize,
+    first: Wait,
+    pace: Pace,
+    call: impl Fn(usize, Wait) -> Result<usize>,
+) -> Result<usize> {
+    match pace {
+        Pace::Mode => operation::by_mode(socket, role, first, move |wait| call(len, wait).map_err(connection_lost)),
+        Pace::Until(until) => {
+            // The kernel does not look at the deadline while it copies.
+            let len = if len > MAX_RECV_CHUNK { chunk_of_one(socket, len)? } else { len };
+            operation::until(socket, role, until, move |wait| call(len, wait).map_err(connection_lost))
+        }
+    }
+}
+
+/// How much one call may ask for: of a stream, a chunk. A message is sent and received whole.
+#[cold]
+fn chunk_of_one(socket: BorrowedFd, len: usize) -> Result<usize> {
+    Ok(if options::is_stream(socket)? { len.min(MAX_RECV_CHUNK) } else { len })
+}
+
+/// As [`send`], of more than the kernel may wait with on every kind of socket.
+#[inline(never)]
+fn send_large(
+    socket: BorrowedFd,
+    len: usize,
+    flags: c_int,
+    call: &dyn Fn(usize, c_int) -> Result<usize>,
+) -> Result<usize> {
+    let call = |len, wait: Wait| call(len, flags | wait.flag()).map_err(connection_lost);
+    let mut start = Reading::NONE;
+    start.take();
+    let (len, first) = match mode::large_send(socket, len, MAX_SEND_CHUNK)? {
+        LargeSend::Whole => (len, Wait::InKernel),
+        LargeSend::Bounded => (len.min(MAX_SEND_CHUNK), Wait::InKernel),
+        LargeSend::Polled => (len, Wait::Never),
+    };
+    let mut outcome = Outcome::from(call(len, first));
+    let mut wanted = len;
+    if first == Wait::Never && matches!(outcome, Outcome::NotReady(_) | Outcome::Interrupted) {
+        // As much as the kernel may wait with, if it can be divided.
+        wanted = if options::is_stream(socket)? { MAX_UNCHECKED_SEND } else { len };
+        outcome = call(wanted, Wait::InKernel).into();
+    }
+    Operation::by_mode(socket, Role::Send, &start)
+        .finish(Wait::InKernel, outcome, &mut |wait| call(wanted, wait).into())
+}
+
+/// A transfer that may take several steps.
+pub trait Steps {
+    /// How many bytes the next step asks for.
+    fn wanted(&self) -> usize;
+    /// Makes one attempt at them.
+    fn attempt(&self, wait: Wait) -> Result<usize>;
+    /// Takes in what was transferred, and gives the result once that was all.
+    fn advance(&mut self, count: usize) -> Result<Option<usize>>;
+    /// Whether the kernel, if it may wait, does all of a step unless something stops it.
+    fn kernel_fills(&self) -> bool;
+    /// From now on the kernel waits for as long as it takes, so that a step may be as large as it likes.
+    fn unbound(&mut self);
+}
+
+/// Finishes a transfer in steps. The first step could wait as `wait` says. It ended so, or was a part that is taken in.
+#[cold]
+#[inline(never)]
+pub fn in_steps(
+    mut operation: Operation,
+    steps: &mut dyn Steps,
+    mut wait: Wait,
+    first: Option<Result<usize>>,
+) -> Result<usize> {
+    let mut outcome = first.map(|first| Outcome::from(first.map_err(connection_lost)));
+    let mut is_part = true;
+    let mut waited = wait;
+    loop {
+        let kernel_fills = steps.kernel_fills();
+        if let Some(outcome) = outcome {
+            let wanted = steps.wanted();
+            let count = operation.finish(wait, outcome, &mut |wait| {
+                waited = wait;
+                steps.attempt(wait).map_err(connection_lost).into()
+            })?;
+            if let Some(result) = steps.advance(count)? {
+                return Ok(result);
+            }
+            is_part = count < wanted;
+        }
+        let next = operation.next_step()?;
+        wait = if next == Next::InKernel { Wait::InKernel } else { Wait::Never };
+        if next == Next::InKernel {
+            steps.unbound();
+        }
+        let may_be_cut_short = is_part && waited == Wait::InKernel && kernel_fills;
+        let was_interrupted = may_be_cut_short && operation.was_interrupted()?;
+        waited = wait;
+        outcome = Some(match next {
+            // What there was is used up.
+            Next::Poll if is_part && !was_interrupted => Outcome::NotReady(Errno::AGAIN),
+            _ if was_interrupted => match steps.attempt(Wait::Never).map_err(connection_lost).into() {
+                Outcome::NotReady(_) => Outcome::Interrupted,
+                outcome => outcome,
+            },
+            _ => steps.attempt(wait).map_err(connection_lost).into(),
+        });
+    }
+}
+
+/// A transfer of all of a buffer.
+pub struct Whole<'fd> {
+    pub socket: BorrowedFd<'fd>,
+    pub role: Role,
+    pub len: usize,
+    pub flags: c_int,
+}
+
+impl Whole<'_> {
+    /// Transfers it at the pace, and keeps `count` up to date. `call` is given where in the buffer to begin, how
+    /// much to transfer, and the flags.
+    #[inline(always)]
+    pub fn transfer(
+        self,
+        pace: Pace,
+        count: impl Fn(usize),
+        call: impl Fn(usize, usize, c_int) -> Result<usize>,
+    ) -> Result<usize> {
+        if let Pace::Until(until) = pace {
+            until.check_deadline()?;
+        }
+        if self.len == 0 {
+            // No call that could fail is due, and a bad descriptor must.
+            return options::is_stream(self.socket).map(|_| 0);
+        }
+        let is_small_step = self.len <= if self.role == Role::Send { MAX_UNCHECKED_SEND } else { MAX_RECV_CHUNK };
+        if self.never_waits() || !is_small_step || matches!(pace, Pace::Until(_)) {
+            return self.transfer_rarely(pace, &count, &call);
+        }
+        let mut start = Reading::NONE;
+        start.take();
+        match call(0, self.len, self.flags | self.wait_all(self.len)) {
+            Ok(done) if done == self.len => {
+                count(done);
+                Ok(0)
+            }
+            first => {
+                let operation = Operation::by_mode(self.socket, self.role, &start);
+                in_steps(operation, &mut self.begun(MAX_RECV_CHUNK, &count, &call), Wait::InKernel, Some(first))
+            }
+        }
+    }
+
+    /// As [`Whole::transfer`], if that is large, or not to wait, or until a deadline or a token.
+    #[cold]
+    #[inline(never)]
+    fn transfer_rarely(
+        &self,
+        pace: Pace,
+        count: &dyn Fn(usize),
+        call: &dyn Fn(usize, usize, c_int) -> Result<usize>,
+    ) -> Result<usize> {
+        let mut start = Reading::NONE;
+        start.take();
+        let (wait, most) = match pace {
+            _ if self.never_waits() => (Wait::Never, usize::MAX),
+            Pace::Until(_) => (Wait::Never, MAX_RECV_CHUNK),
+            Pace::Mode if self.role == Role::Receive => (Wait::InKernel, MAX_RECV_CHUNK),
+            Pace::Mode => match mode::large_send(self.socket, self.len, MAX_SEND_CHUNK)? {
+                LargeSend::Whole => (Wait::InKernel, usize::MAX),
+                LargeSend::Bounded => (Wait::InKernel, MAX_SEND_CHUNK),
+                LargeSend::Polled => (Wait::Never, MAX_RECV_CHUNK),
+            },
+        };
+        let mut steps = self.begun(most, count, call);
+        if self.never_waits() {
+            loop {
+                let done = at_once(|| steps.attempt(Wait::Never))?;
+                if let Some(result) = steps.advance(done)? {
+                    return Ok(result);
+                }
+            }
+        }
+        let operation = match pace {
+            Pace::Mode => Operation::by_mode(self.socket, self.role, &start),
+            Pace::Until(until) => Operation::until(self.socket, self.role, until),
+        };
+        let first = steps.attempt(wait);
+        in_steps(operation, &mut steps, wait, Some(first))
+    }
+
+    /// The flag for a step of this size in which the kernel may wait, if it may wait for all of it.
+    #[inline(always)]
+    fn wait_all(&self, wanted: usize) -> c_int {
+        if self.role == Role::Receive && wanted <= MAX_RECV_WAITALL { MSG_WAITALL } else { 0 }
+    }
+
+    fn never_waits(&self) -> bool {
+        match self.role {
+            Role::Receive => self.flags & NEVER_WAIT != 0,
+            _ => self.flags & MSG_DONTWAIT != 0,
+        }
+    }
+
+    fn begun<'a>(
+        &'a self,
+        most: usize,
+        count: &'a dyn Fn(usize),
+        call: &'a dyn Fn(usize, usize, c_int) -> Result<usize>,
+    ) -> Begun<'a> {
+        Begun { whole: self, most, is_unbound: false, done: 0, count, call }
+    }
+}
+
+/// A transfer of all of a buffer that has begun.
+struct Begun<'a> {
+    whole: &'a Whole<'a>,
+    /// The most that one step asks for.
+    most: usize,
+    /// The kernel waits for as long as it takes.
+    is_unbound: bool,
+    done: usize,
+    count: &'a dyn Fn(usize),
+    call: &'a dyn Fn(usize, usize, c_int) -> Result<usize>,
+}
+
+impl Steps for Begun<'_> {
+    fn wanted(&self) -> usize {
+        (self.whole.len - self.done).min(self.most)
+    }
+
+    fn attempt(&self, wait: Wait) -> Result<usize> {
+        let waits_for_all = if self.is_unbound { MSG_WAITALL } else { self.whole.wait_all(self.wanted()) };
+        (self.call)(self.done, self.wanted(), self.whole.flags | wait.flag() | waits_for_all)
+    }
+
+    fn advance(&mut self, count: usize) -> Result<Option<usize>> {
+        if count == 0 && self.whole.role == Role::Receive {
+            return Err(Errno::PIPE);
+        }
+        self.done += count;
+        (self.count)(self.done);
+        Ok((self.done == self.whole.len).then_some(0))
+    }
+
+    fn kernel_fills(&self) -> bool {
+        self.whole.role == Role::Send || self.is_unbound || self.wanted() <= MAX_RECV_WAITALL
+    }
+
+    fn unbound(&mut self) {
+        self.most = usize::MAX;
+        self.is_unbound = true;
+    }
+}
