@@ -301,23 +301,16 @@ fn fails_with(codes: &[c_int], least: f64, socket: &OwnedFd) {
     }
 }
 
-#[test]
-fn nonblocking_set_through_a_duplicate_has_the_last_word() {
-    for_each(MODES.iter().flat_map(|seconds| [(*seconds, false), (*seconds, true)]), |(seconds, interrupt)| {
+/// `O_NONBLOCK` is set or cleared through a duplicate, which `holds`, until the mode is set again.
+fn has_the_last_word(nonblocking: bool, holds: impl Fn(f64, &OwnedFd, &OwnedFd) + Sync) {
+    for_each(product(MODES, [false, true]), |(seconds, interrupt)| {
         for (name, way) in WAYS {
             about(name, || {
                 let (socket, peer) = UnixStream.pair();
                 setinterrupt(&socket, interrupt).unwrap();
                 settimeout(&socket, seconds).unwrap();
-                set_nonblocking(&way(&socket), true);
-                if seconds == SHORT {
-                    // It was set already: nobody can tell that it was set again.
-                    fails_with(&[ETIMEDOUT], SHORT, &socket);
-                } else {
-                    assert_eq!(gettimeout(&socket), Ok(0.0));
-                    fails_with(&[EAGAIN], 0.0, &socket);
-                    drain(&peer);
-                }
+                set_nonblocking(&way(&socket), nonblocking);
+                holds(seconds, &socket, &peer);
                 drain(&peer);
                 settimeout(&socket, seconds).unwrap();
                 is_exactly(seconds, &socket, &peer);
@@ -328,26 +321,27 @@ fn nonblocking_set_through_a_duplicate_has_the_last_word() {
 }
 
 #[test]
+fn nonblocking_set_through_a_duplicate_has_the_last_word() {
+    has_the_last_word(true, |seconds, socket, peer| {
+        if seconds == SHORT {
+            // It was set already: nobody can tell that it was set again.
+            fails_with(&[ETIMEDOUT], SHORT, socket);
+        } else {
+            assert_eq!(gettimeout(socket), Ok(0.0));
+            fails_with(&[EAGAIN], 0.0, socket);
+            drain(peer);
+        }
+    });
+}
+
+#[test]
 fn nonblocking_cleared_through_a_duplicate_has_the_last_word() {
-    for_each(MODES.iter().flat_map(|seconds| [(*seconds, false), (*seconds, true)]), |(seconds, interrupt)| {
-        for (name, way) in WAYS {
-            about(name, || {
-                let (socket, peer) = UnixStream.pair();
-                setinterrupt(&socket, interrupt).unwrap();
-                settimeout(&socket, seconds).unwrap();
-                set_nonblocking(&way(&socket), false);
-                if seconds == SHORT {
-                    // The socket still has its timeout. It may be late here, but it does not hang.
-                    fails_with(&[ETIMEDOUT], SHORT, &socket);
-                    drain(&peer);
-                } else {
-                    let now = if seconds == 0.0 { FOREVER } else { seconds };
-                    is_exactly(now, &socket, &peer);
-                }
-                settimeout(&socket, seconds).unwrap();
-                is_exactly(seconds, &socket, &peer);
-                assert_eq!(getinterrupt(&socket), Ok(interrupt.into()));
-            });
+    has_the_last_word(false, |seconds, socket, peer| {
+        if seconds == SHORT {
+            // The socket still has its timeout. It may be late here, but it does not hang.
+            fails_with(&[ETIMEDOUT], SHORT, socket);
+        } else {
+            is_exactly(if seconds == 0.0 { FOREVER } else { seconds }, socket, peer);
         }
     });
 }
