@@ -47,7 +47,7 @@ enum class lookup_errc {
 inline const std::error_category &lookup_category() noexcept {
     static const struct final : std::error_category {
         const char *name() const noexcept override { return "lookup"; }
-        std::string message(int code) const override { return sock_strerror(code); }
+        std::string message(int code) const override { return sock_strerror(-code); }
     } category;
     return category;
 }

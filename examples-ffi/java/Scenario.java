@@ -83,7 +83,7 @@ public final class Scenario {
                 sock.write(out);
                 throw new AssertionError("early close: no broken pipe");
             } catch (SocketException e) {
-                expect(e.getMessage().equals("Broken pipe"), "early close: " + e);
+                expect(e.getMessage().equals("Connection closed"), "early close: " + e);
             }
             System.out.printf("early close: %d of %d bytes received, then %d of %d sent%n",
                 in.position(), in.capacity(), out.position(), out.capacity());

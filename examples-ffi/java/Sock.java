@@ -61,7 +61,7 @@ public final class Sock extends AbstractInterruptibleChannel implements ByteChan
         public final int code;
 
         private LookupException(int code) {
-            super(sock_strerror(code));
+            super(words(-code));
             this.code = code;
         }
     }
@@ -195,14 +195,18 @@ public final class Sock extends AbstractInterruptibleChannel implements ByteChan
     private static IOException exception(int code, int transferred) {
         switch (-code) {
             case ETIMEDOUT:
-                SocketTimeoutException timeout = new SocketTimeoutException(sock_strerror(code));
+                SocketTimeoutException timeout = new SocketTimeoutException(words(code));
                 timeout.bytesTransferred = transferred;
                 return timeout;
             case ECONNREFUSED:
-                return new ConnectException(sock_strerror(code));
+                return new ConnectException(words(code));
             default:
-                return -code > LAST_ERRNO ? new LookupException(-code) : new SocketException(sock_strerror(code));
+                return -code > LAST_ERRNO ? new LookupException(-code) : new SocketException(words(code));
         }
+    }
+
+    private static String words(int code) {
+        return sock_strerror(new NativeLong(code));
     }
 
     private static double seconds(Duration timeout) {
@@ -225,7 +229,7 @@ public final class Sock extends AbstractInterruptibleChannel implements ByteChan
     private static native NativeLong sock_recv(int fd, Buffer buffer, NativeLong len, int flags);
     private static native int sock_recvall(int fd, Buffer buffer, NativeLong len, int flags, NativeLongByReference n);
     private static native int sock_sendall(int fd, Buffer buffer, NativeLong len, int flags, NativeLongByReference n);
-    private static native String sock_strerror(int code);
+    private static native String sock_strerror(NativeLong code);
 
     static {
         Native.register("libsock.so.0");

@@ -32,7 +32,7 @@ int sock_accept(int fd, void *addr, unsigned *addrlen);
 int sock_dial(const char *host, const char *service, double seconds);
 int sock_listen(const char *host, const char *service, int backlog);
 int sock_wait(int fd, int events, double seconds);
-const char *sock_strerror(int code);
+const char *sock_strerror(ssize_t code);
 
 struct sock_time { long seconds, nanoseconds; };
 int clock_gettime(int clock, struct sock_time *time);

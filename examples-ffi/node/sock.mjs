@@ -28,7 +28,7 @@ koffi.alias('ssize_t', 'intptr_t');
 const lib = koffi.load('libsock.so.0');
 const settimeout = lib.func('int sock_settimeout(int fd, double seconds)');
 const gettimeout = lib.func('int sock_gettimeout(int fd, _Out_ double *seconds)');
-const strerror = lib.func('const char *sock_strerror(int code)');
+const strerror = lib.func('const char *sock_strerror(ssize_t code)');
 const calls = Object.fromEntries([
   'ssize_t sock_send(int fd, const void *buf, size_t len, int flags)',
   'ssize_t sock_recv(int fd, void *buf, size_t len, int flags)',

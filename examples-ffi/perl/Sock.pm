@@ -44,7 +44,7 @@ $ffi->attach(@$_) for (
     [ sock_dial         => [qw(string string double)]          => 'int' ],
     [ sock_listen       => [qw(string string int)]             => 'int' ],
     [ sock_wait         => [qw(int int double)]                => 'int' ],
-    [ sock_strerror     => [qw(int)]                           => 'string' ],
+    [ sock_strerror     => [qw(ssize_t)]                       => 'string' ],
 );
 
 use constant { EAI_NONAME => 5002, EAI_AGAIN => 5003, EAI_FAIL => 5004, EAI_NODATA => 5005, EAI_SERVICE => 5008 };

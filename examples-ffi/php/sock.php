@@ -32,7 +32,7 @@ class Error extends \RuntimeException
 
     public function __construct(int $errno, public readonly int $transferred)
     {
-        parent::__construct(Socket::lib()->sock_strerror($errno), $errno);
+        parent::__construct(Socket::lib()->sock_strerror(-$errno), $errno);
     }
 }
 
@@ -70,7 +70,7 @@ final class Socket
             int sock_dial(const char *host, const char *service, double seconds);
             int sock_listen(const char *host, const char *service, int backlog);
             int sock_wait(int fd, int events, double seconds);
-            const char *sock_strerror(int code);
+            const char *sock_strerror(ssize_t code);
             int getsockname(int fd, void *addr, unsigned *addrlen);
             int close(int fd);
             int *__errno_location(void);

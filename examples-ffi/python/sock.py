@@ -46,7 +46,7 @@ _accept = _function("sock_accept", c_int, c_int, c_void_p, c_void_p)
 _dial = _function("sock_dial", c_int, c_char_p, c_char_p, c_double)
 _listen = _function("sock_listen", c_int, c_char_p, c_char_p, c_int)
 _wait = _function("sock_wait", c_int, c_int, c_int, c_double)
-_strerror = _function("sock_strerror", c_char_p, c_int)
+_strerror = _function("sock_strerror", c_char_p, c_ssize_t)
 
 # LIBSOCK_EAI_NONAME and so on.
 _lookup_errors = {

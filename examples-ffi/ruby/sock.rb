@@ -66,7 +66,7 @@ class Sock
     extern "int sock_dial(const char *, const char *, double)"
     extern "int sock_listen(const char *, const char *, int)"
     extern "int sock_wait(int, int, double)"
-    extern "char *sock_strerror(int)"
+    extern "char *sock_strerror(ssize_t)"
   end
   private_constant :Library
 

@@ -78,7 +78,7 @@ impl LookupError {
 impl Display for LookupError {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         // SAFETY: it is a constant string whatever the code.
-        let words = unsafe { CStr::from_ptr(sock_strerror(self.0)) };
+        let words = unsafe { CStr::from_ptr(sock_strerror(-(self.0 as isize))) };
         f.write_str(&words.to_string_lossy())
     }
 }
@@ -221,5 +221,5 @@ extern "C" {
     fn sock_accept(fd: c_int, addr: *mut c_void, addrlen: *mut u32) -> c_int;
     fn sock_dial(host: *const c_char, service: *const c_char, seconds: f64) -> c_int;
     fn sock_listen(host: *const c_char, service: *const c_char, backlog: c_int) -> c_int;
-    fn sock_strerror(code: c_int) -> *const c_char;
+    fn sock_strerror(code: isize) -> *const c_char;
 }

@@ -119,7 +119,7 @@ pub const Socket = struct {
 };
 
 fn seconds(timeout: ?std.Io.Duration) f64 {
-    const duration = timeout orelse return c.LIBSOCK_FOREVER;
+    const duration = timeout orelse return std.math.inf(f64);
     return @as(f64, @floatFromInt(duration.nanoseconds)) / std.time.ns_per_s;
 }
 

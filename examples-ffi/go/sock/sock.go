@@ -45,7 +45,7 @@ const (
 	NoService LookupError = C.LIBSOCK_EAI_SERVICE
 )
 
-func (e LookupError) Error() string { return C.GoString(C.sock_strerror(C.int(e))) }
+func (e LookupError) Error() string { return C.GoString(C.sock_strerror(C.ssize_t(-e))) }
 
 // Conn is a socket. Its methods may be called by several goroutines at once.
 type Conn struct {
