@@ -62,6 +62,16 @@ pub struct AddressOut {
     pub room: socklen_t,
 }
 
+impl AddressOut {
+    /// Tells that there is no address.
+    pub fn clear(self) {
+        if !self.addr.is_null() {
+            // SAFETY: it was not NULL with an address, and the caller promises that it can be written to.
+            unsafe { self.addrlen.write(0) };
+        }
+    }
+}
+
 /// Intake of a string, which must not be NULL.
 ///
 /// # Safety

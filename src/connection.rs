@@ -24,7 +24,7 @@ pub fn connect(connection: Connection, pace: Pace) -> Result<usize> {
             has_begun = true;
             connection.begin()
         }),
-        Pace::Until(until) => operation::until(socket, Role::Connect, until, move |wait| {
+        Pace::Until(until) => operation::until(socket, Role::Connect, until, &mut |wait| {
             if has_begun {
                 return connection.resume(wait);
             }
@@ -81,6 +81,9 @@ fn finish_accept(
         Pace::Until(until) => Operation::until(socket, Role::Accept, until),
     };
     operation.finish(Wait::InKernel, first, &mut |wait| {
+        if wait == Wait::ShutDown {
+            return Outcome::Failed(Errno::INVAL);
+        }
         // Another thread may take the connection first.
         let stopped = if wait == Wait::Never { mode::stop_kernel_wait(socket) } else { Ok(()) };
         outcome_of_accept(stopped.and_then(|()| attempt()))
@@ -126,7 +129,10 @@ impl Connection<'_> {
         }
         sys::set_nonblocking(self.socket, true)?;
         let result = self.begin();
-        sys::set_nonblocking(self.socket, false)?;
+        // Unless another thread has set a mode meanwhile that has the flag.
+        if !mode::has_flag(self.socket) {
+            sys::set_nonblocking(self.socket, false)?;
+        }
         result
     }
 
@@ -138,7 +144,7 @@ impl Connection<'_> {
         }
         match wait {
             Wait::InKernel => self.begin(),
-            Wait::Never => self.begin_without_waiting(),
+            _ => self.begin_without_waiting(),
         }
         .or_else(|error| if error == Errno::ISCONN { Ok(0) } else { Err(error) })
     }

@@ -67,6 +67,9 @@ impl Steps for Line<'_> {
     }
 
     fn attempt(&self, wait: Wait) -> Result<usize> {
+        if wait == Wait::ShutDown {
+            return Ok(0);
+        }
         sys::recv(self.socket, self.buf.wrapping_byte_add(self.have), self.wanted(), wait.flag())
     }
 

@@ -19,6 +19,9 @@ use crate::wait::{NO_ENTRY, Until};
 pub enum Wait {
     InKernel,
     Never,
+    /// No attempt: its own side of the socket was shut down for receiving, which one that does not wait does not
+    /// notice on a datagram socket and a Unix listener. To be given is what the plain call gives that is waiting then.
+    ShutDown,
 }
 
 impl Wait {
@@ -27,7 +30,7 @@ impl Wait {
     pub fn flag(self) -> c_int {
         match self {
             Wait::InKernel => 0,
-            Wait::Never => libc::MSG_DONTWAIT,
+            Wait::Never | Wait::ShutDown => libc::MSG_DONTWAIT,
         }
     }
 }
@@ -81,16 +84,6 @@ impl Role {
         match self.side() {
             Side::Receive => POLLIN | POLLRDHUP,
             Side::Send => POLLOUT,
-        }
-    }
-
-    /// What the plain call gives that is waiting when its own side is shut down for receiving. (An attempt on
-    /// a datagram socket or a Unix listener says "not ready" then, for ever.)
-    fn when_shut_down(self) -> Option<Outcome> {
-        match self {
-            Role::Receive => Some(Outcome::Done(0)),
-            Role::Accept => Some(Outcome::Failed(Errno::INVAL)),
-            Role::Send | Role::Connect => None,
         }
     }
 }
@@ -161,32 +154,22 @@ fn finish_by_mode(
     Operation::by_mode(socket, role, start).finish(first, outcome, &mut |wait| attempt(wait).into())
 }
 
-/// The same until a deadline or a token. The first attempt does not wait.
-#[inline(always)]
+/// The same until a deadline or a token. No attempt waits in the kernel.
+#[inline(never)]
 pub fn until<'fd>(
     socket: BorrowedFd<'fd>,
     role: Role,
     until: Until<'fd>,
-    mut attempt: impl FnMut(Wait) -> Result<usize>,
+    attempt: &mut dyn FnMut(Wait) -> Result<usize>,
 ) -> Result<usize> {
     until.check_deadline()?;
     match attempt(Wait::Never) {
-        Err(error) => finish_until(socket, role, until, error, attempt),
+        Err(error) => {
+            let outcome = Outcome::from(Err(error));
+            Operation::until(socket, role, until).finish(Wait::Never, outcome, &mut |wait| attempt(wait).into())
+        }
         done => done,
     }
-}
-
-#[cold]
-#[inline(never)]
-fn finish_until<'fd>(
-    socket: BorrowedFd<'fd>,
-    role: Role,
-    until: Until<'fd>,
-    error: Errno,
-    mut attempt: impl FnMut(Wait) -> Result<usize>,
-) -> Result<usize> {
-    let outcome = Outcome::from(Err(error));
-    Operation::until(socket, role, until).finish(Wait::Never, outcome, &mut |wait| attempt(wait).into())
 }
 
 /// Waits until the socket is ready for any of `events`, and gives those that it is ready for.
@@ -358,8 +341,8 @@ impl<'fd> Operation<'fd> {
             }
             outcome = self.as_if_waiting(attempt(Wait::Never))?;
             if let Outcome::NotReady(error) = outcome {
-                if let Some(ended) = self.role.when_shut_down().filter(|_| events & POLLRDHUP != 0) {
-                    outcome = ended;
+                if self.role.side() == Side::Receive && events & POLLRDHUP != 0 {
+                    outcome = attempt(Wait::ShutDown);
                 } else if self.role == Role::Send
                     && events & (POLLOUT | POLLERR) == POLLOUT
                     && options::lacks_port(self.socket)

@@ -43,6 +43,11 @@ pub fn take_error(socket: BorrowedFd) -> Result<Option<Errno>> {
     Ok(configure(&socket).take_error()?.map(Errno::from))
 }
 
+/// Whether the socket listens for connections.
+pub fn is_listener(socket: BorrowedFd) -> bool {
+    configure(&socket).is_listener().unwrap_or(false)
+}
+
 /// Whether the socket is connected.
 pub fn is_connected(socket: BorrowedFd) -> bool {
     configure(&socket).peer_addr().is_ok()

@@ -7,7 +7,7 @@
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use libc::{c_int, c_void, msghdr, sockaddr, socklen_t};
+use libc::{c_int, c_short, c_ulong, c_void, fd_set, msghdr, pollfd, sockaddr, socklen_t, timespec};
 
 use crate::errno::{Errno, Result};
 
@@ -84,6 +84,15 @@ pub fn recvmsg(socket: BorrowedFd, message: *mut msghdr, flags: c_int) -> Result
     // SAFETY: the kernel has just written to it.
     unsafe { (*message).msg_flags &= !libc::MSG_CMSG_CLOEXEC | flags };
     Ok(received as usize)
+}
+
+/// What the kernel leaves in a message where there is none.
+pub fn clear(message: *mut msghdr) {
+    // SAFETY: the caller's, which it vouched for at the boundary.
+    let message = unsafe { &mut *message };
+    message.msg_namelen = 0;
+    message.msg_controllen = 0;
+    message.msg_flags = 0;
 }
 
 pub fn connect(socket: BorrowedFd, addr: *const sockaddr, addrlen: socklen_t) -> Result<()> {
@@ -169,10 +178,54 @@ pub fn owned(fd: c_int) -> Result<OwnedFd> {
 }
 
 /// One `ppoll` for at most `timeout`, or for as long as it takes: how many entries are ready.
-pub fn poll(entries: &mut [libc::pollfd], timeout: Option<libc::timespec>) -> Result<usize> {
-    let timeout = timeout.as_ref().map_or(std::ptr::null(), |timeout| &raw const *timeout);
+pub fn poll(entries: &mut [pollfd], timeout: Option<timespec>) -> Result<usize> {
+    let time = timeout.as_ref().map_or(std::ptr::null(), |timeout| &raw const *timeout);
     let (first, len) = (entries.as_mut_ptr(), entries.len() as libc::nfds_t);
-    syscall!(ppoll(first, len, timeout, std::ptr::null())).map(|ready| ready as usize)
+    match syscall!(ppoll(first, len, time, std::ptr::null())) {
+        // There are more entries than the process may open descriptors.
+        Err(Errno::INVAL) => select(entries, time),
+        ready => ready.map(|ready| ready as usize),
+    }
+}
+
+/// The same by `pselect`, which does not mind how many descriptors may be opened, but knows fewer events, and only
+/// small descriptors.
+#[cold]
+#[inline(never)]
+fn select(entries: &mut [pollfd], timeout: *const timespec) -> Result<usize> {
+    const EVENTS: [c_short; 3] = [libc::POLLIN, libc::POLLOUT, libc::POLLPRI];
+    let mut sets = [[0; DESCRIPTORS]; EVENTS.len()];
+    let mut end = 0;
+    for entry in entries.iter().filter(|entry| entry.fd >= 0) {
+        end = end.max(entry.fd + 1);
+        for (set, _) in sets.iter_mut().zip(EVENTS).filter(|(_, event)| entry.events & event != 0) {
+            let (index, bit) = place(entry.fd);
+            *set.get_mut(index).ok_or(Errno::INVAL)? |= bit;
+        }
+    }
+    let [read, write, except] = &mut sets;
+    let set = |set: &mut [c_ulong; DESCRIPTORS]| set.as_mut_ptr().cast::<fd_set>();
+    syscall!(pselect(end, set(read), set(write), set(except), timeout, std::ptr::null()))?;
+    let mut ready = 0;
+    for entry in entries.iter_mut() {
+        entry.revents = 0;
+        for (set, event) in sets.iter().zip(EVENTS).filter(|_| entry.fd >= 0) {
+            let (index, bit) = place(entry.fd);
+            if set.get(index).is_some_and(|bits| bits & bit != 0) {
+                entry.revents |= event;
+            }
+        }
+        ready += usize::from(entry.revents != 0);
+    }
+    Ok(ready)
+}
+
+/// How many words a set of descriptors is made of, as C has it.
+const DESCRIPTORS: usize = size_of::<fd_set>() / size_of::<c_ulong>();
+
+/// Where a descriptor stands in a set.
+fn place(fd: c_int) -> (usize, c_ulong) {
+    (fd as usize / c_ulong::BITS as usize, 1 << (fd as u32 % c_ulong::BITS))
 }
 
 /// Where `what` begins in a part of the caller's memory.

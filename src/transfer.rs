@@ -50,7 +50,8 @@ fn at_once(call: impl Fn() -> Result<usize>) -> Result<usize> {
     }
 }
 
-/// Receives up to `len` bytes by one call, which is given how many and the flags.
+/// Receives up to `len` bytes by one call, which is given how many and the flags. `end` puts what the call does besides
+/// in order when there is nothing, and no call: the socket was shut down.
 #[inline(always)]
 pub fn receive(
     socket: BorrowedFd,
@@ -58,13 +59,20 @@ pub fn receive(
     flags: c_int,
     pace: Pace,
     call: impl Fn(usize, c_int) -> Result<usize>,
+    end: impl Fn(),
 ) -> Result<usize> {
     if flags & NEVER_WAIT != 0 {
         return at_once(move || call(len, flags | MSG_DONTWAIT));
     }
     // When the kernel has waited in vain for TCP to let no bytes be received, it calls that a success.
     let first = if len == 0 { Wait::Never } else { Wait::InKernel };
-    once(socket, Role::Receive, len, first, pace, move |len, wait| call(len, flags | wait.flag()))
+    once(socket, Role::Receive, len, first, pace, move |len, wait| {
+        if wait == Wait::ShutDown {
+            end();
+            return Ok(0);
+        }
+        call(len, flags | wait.flag())
+    })
 }
 
 /// Sends up to `len` bytes by one call, which is given how many and the flags.
@@ -100,7 +108,7 @@ fn once(
         Pace::Until(until) => {
             // The kernel does not look at the deadline while it copies.
             let len = if len > MAX_RECV_CHUNK { chunk_of_one(socket, len)? } else { len };
-            operation::until(socket, role, until, move |wait| call(len, wait).map_err(connection_lost))
+            operation::until(socket, role, until, &mut |wait| call(len, wait).map_err(connection_lost))
         }
     }
 }
@@ -319,6 +327,9 @@ impl Steps for Begun<'_> {
     }
 
     fn attempt(&self, wait: Wait) -> Result<usize> {
+        if wait == Wait::ShutDown {
+            return Ok(0);
+        }
         let waits_for_all = if self.is_unbound { MSG_WAITALL } else { self.whole.wait_all(self.wanted()) };
         (self.call)(self.done, self.wanted(), self.whole.flags | wait.flag() | waits_for_all)
     }

@@ -81,7 +81,7 @@ pub unsafe extern "C" fn sock_recv(fd: c_int, buf: *mut c_void, len: size_t, fla
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        transfer::receive(socket, len, flags, Pace::Mode, move |len, flags| sys::recv(socket, buf, len, flags))
+        transfer::receive(socket, len, flags, Pace::Mode, move |len, flags| sys::recv(socket, buf, len, flags), || {})
     })
 }
 
@@ -162,10 +162,9 @@ pub unsafe extern "C" fn sock_recvfrom(
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
         // SAFETY: the caller promises it.
-        unsafe { boundary::address_out(addr, addrlen)? };
-        transfer::receive(socket, len, flags, Pace::Mode, move |len, flags| {
-            sys::recvfrom(socket, buf, len, flags, (addr, addrlen))
-        })
+        let from = unsafe { boundary::address_out(addr, addrlen)? };
+        let call = move |len, flags| sys::recvfrom(socket, buf, len, flags, (addr, addrlen));
+        transfer::receive(socket, len, flags, Pace::Mode, call, move || from.clear())
     })
 }
 
@@ -227,7 +226,14 @@ pub unsafe extern "C" fn sock_recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int)
         let socket = boundary::socket(fd)?;
         // SAFETY: the caller promises it.
         let total = unsafe { boundary::message(msg)? };
-        transfer::receive(socket, total, flags, Pace::Mode, move |_, flags| sys::recvmsg(socket, msg, flags))
+        transfer::receive(
+            socket,
+            total,
+            flags,
+            Pace::Mode,
+            move |_, flags| sys::recvmsg(socket, msg, flags),
+            move || sys::clear(msg),
+        )
     })
 }
 

@@ -99,7 +99,7 @@ pub unsafe extern "C" fn sock_recv_until(
         let socket = boundary::socket(fd)?;
         let pace = Pace::Until(boundary::until(deadline, token)?);
         boundary::buffer(buf, len)?;
-        transfer::receive(socket, len, flags, pace, move |len, flags| sys::recv(socket, buf, len, flags))
+        transfer::receive(socket, len, flags, pace, move |len, flags| sys::recv(socket, buf, len, flags), || {})
     })
 }
 
@@ -206,10 +206,9 @@ pub unsafe extern "C" fn sock_recvfrom_until(
         let pace = Pace::Until(boundary::until(deadline, token)?);
         boundary::buffer(buf, len)?;
         // SAFETY: the caller promises it.
-        unsafe { boundary::address_out(addr, addrlen)? };
-        transfer::receive(socket, len, flags, pace, move |len, flags| {
-            sys::recvfrom(socket, buf, len, flags, (addr, addrlen))
-        })
+        let from = unsafe { boundary::address_out(addr, addrlen)? };
+        let call = move |len, flags| sys::recvfrom(socket, buf, len, flags, (addr, addrlen));
+        transfer::receive(socket, len, flags, pace, call, move || from.clear())
     })
 }
 
@@ -303,7 +302,14 @@ pub unsafe extern "C" fn sock_recvmsg_until(
         let pace = Pace::Until(boundary::until(deadline, token)?);
         // SAFETY: the caller promises it.
         let total = unsafe { boundary::message(msg)? };
-        transfer::receive(socket, total, flags, pace, move |_, flags| sys::recvmsg(socket, msg, flags))
+        transfer::receive(
+            socket,
+            total,
+            flags,
+            pace,
+            move |_, flags| sys::recvmsg(socket, msg, flags),
+            move || sys::clear(msg),
+        )
     })
 }
 

@@ -80,9 +80,8 @@ pub fn of_unready(socket: BorrowedFd, side: Side, took: u64) -> Result<Mode> {
     if took > LONG_REFUSAL {
         return get(socket, side);
     }
-    let (home, word) = word::read(socket);
     let polled = |timeout, interruptible| Ok(Mode { timeout, interruptible, kernel_waits: 0, nonblocking: true });
-    match word.filter(|_| home == Home::Socket) {
+    match word::in_socket(socket).flatten() {
         Some(Word { form: Form::NonBlocking, .. }) => polled(Timeout::Zero, false),
         Some(word @ Word { form: Form::Polled, .. }) => {
             let tick = Tick::get()?;
@@ -164,6 +163,12 @@ fn wanted(
         _ => Form::Blocking, // It has no timeout to be of a form.
     };
     Ok(Settings::new(timeout, interruptible, form, before.home, tick))
+}
+
+/// Whether `O_NONBLOCK` belongs to the mode, by its word.
+pub fn has_flag(socket: BorrowedFd) -> bool {
+    let form = word::in_socket(socket).flatten().map(|word| word.form);
+    matches!(form, Some(Form::Polled | Form::NonBlocking))
 }
 
 /// Makes a listener one on which `accept` does not wait in the kernel, in the same mode. Only waiting costs

@@ -94,11 +94,12 @@ impl Settings {
             let before = settings;
             settings = Settings::read_once(socket, tick)?;
             if settings == before {
-                if !settings.is_ambiguous(tick) {
+                let is_ambiguous = settings.is_ambiguous(tick);
+                if !is_ambiguous && !settings.may_stop_waiting(tick, socket) {
                     break;
                 }
                 if naps == NAPS {
-                    return Ok(Settings { word: None, ..settings });
+                    return Ok(if is_ambiguous { Settings { word: None, ..settings } } else { settings });
                 }
                 naps += 1;
                 let _ = sys::poll(&mut [], Some(time::span(NAP)));
@@ -109,19 +110,20 @@ impl Settings {
 
     /// Guesses them from the word and its ticks, if they agree: then only other code can have touched the others.
     pub fn guess(socket: BorrowedFd, tick: Tick) -> Result<Settings> {
-        let (home, word) = word::read(socket);
+        let in_socket = word::in_socket(socket);
         let receive = ticks(socket, Side::Receive, tick)?;
-        match word.filter(|word| home == Home::Socket && word.agrees_with(receive)) {
+        match in_socket.flatten().filter(|word| word.agrees_with(receive)) {
             Some(word) if (receive != 0) == (word.form.is_timeout() || word.interruptible) => {
-                Ok(Settings::of_word(word, receive, home))
+                Ok(Settings::of_word(word, receive, Home::Socket))
             }
-            _ => Settings::read_from(Settings::with_others(home, word, receive, socket, tick)?, socket, tick),
+            _ => Settings::read_from(Settings::with_others(in_socket, receive, socket, tick)?, socket, tick),
         }
     }
 
     /// Reads what was only guessed.
     pub fn confirm(self, socket: BorrowedFd, tick: Tick) -> Result<Settings> {
-        let read = Settings::with_others(self.home, self.word, self.receive, socket, tick)?;
+        let in_socket = (self.home == Home::Socket).then_some(self.word);
+        let read = Settings::with_others(in_socket, self.receive, socket, tick)?;
         if read == self { Ok(read) } else { Settings::read(socket, tick) }
     }
 
@@ -153,21 +155,22 @@ impl Settings {
     }
 
     fn read_once(socket: BorrowedFd, tick: Tick) -> Result<Settings> {
-        let (home, word) = word::read(socket);
+        let in_socket = word::in_socket(socket);
         // It alone tells a socket from other descriptors.
         let receive = ticks(socket, Side::Receive, tick)?;
-        Settings::with_others(home, word, receive, socket, tick)
+        Settings::with_others(in_socket, receive, socket, tick)
     }
 
-    fn with_others(home: Home, word: Option<Word>, receive: u64, socket: BorrowedFd, tick: Tick) -> Result<Settings> {
-        Ok(Settings {
-            home,
-            // In a table of this process, one that does not agree is not just being set, but of the past.
-            word: word.filter(|word| home == Home::Socket || word.agrees_with(receive)),
-            receive,
-            send: ticks(socket, Side::Send, tick)?,
-            nonblocking: options::is_nonblocking(socket)?,
-        })
+    fn with_others(in_socket: Option<Option<Word>>, receive: u64, socket: BorrowedFd, tick: Tick) -> Result<Settings> {
+        let send = ticks(socket, Side::Send, tick)?;
+        let nonblocking = options::is_nonblocking(socket)?;
+        let (home, word) = match in_socket {
+            Some(word) => (Home::Socket, word),
+            None if receive == 0 && send == 0 => (Home::Table, None), // It would tell nothing more.
+            // One that does not agree is not just being set, but of the past.
+            None => (Home::Table, word::in_table(socket).filter(|word| word.agrees_with(receive))),
+        };
+        Ok(Settings { home, word, receive, send, nonblocking })
     }
 
     /// The settings of a mode. `form` is that of a timeout on this kind of socket.
@@ -330,6 +333,15 @@ impl Settings {
         self.nonblocking && is_of_timeout && self.shape(tick) == Shape::Other
     }
 
+    /// Whether an `accept` may be about to add its mark to the flag that it has just set: on a listener, with a mode
+    /// that waits.
+    fn may_stop_waiting(self, tick: Tick, socket: BorrowedFd) -> bool {
+        let form = self.word.map_or(Form::NonBlocking, |word| word.form);
+        let waits = matches!(form, Form::Tcp | Form::Unix | Form::Blocking);
+        let is_marked = matches!(self.shape(tick), Shape::Listener(_));
+        self.nonblocking && waits && !is_marked && options::is_listener(socket)
+    }
+
     pub fn is_interruptible(self) -> bool {
         match (self.agreeing_word(), self.mark()) {
             (Some(word), _) => self.receive != 0 && word.interruptible,
@@ -411,7 +423,7 @@ mod tests {
 
     const TICK_RATES: [u64; 3] = [100, 250, 1000];
     const FORMS: [Form; 3] = [Form::Tcp, Form::Unix, Form::Polled];
-    const HOMES: [Home; 2] = [Home::Socket, Home::Table(7)];
+    const HOMES: [Home; 2] = [Home::Socket, Home::Table];
 
     fn timeouts() -> Vec<Timeout> {
         let milliseconds = [1, 5, 12, 20, 28, 50, 100, 103, 104, 250, 1000, 5000, 100_000_000_000];
@@ -485,7 +497,7 @@ mod tests {
             .into_iter()
             .flat_map(|tick| timeouts().into_iter().map(move |timeout| (tick, timeout)))
         {
-            let settings = Settings::new(timeout, true, Form::Polled, Home::Table(7), tick);
+            let settings = Settings::new(timeout, true, Form::Polled, Home::Table, tick);
             let mode = settings.mode(Side::Receive, tick);
             match (mode.timeout, timeout) {
                 (Nanoseconds(read), Nanoseconds(set)) => {

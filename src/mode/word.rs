@@ -118,18 +118,28 @@ pub enum Home {
     /// In the socket: whoever has the socket sees the word.
     Socket,
     /// In the table of this process, by the socket's cookie.
-    Table(u64),
+    Table,
     Nowhere,
+}
+
+/// The word that the socket holds, if it can hold one.
+pub fn in_socket(socket: BorrowedFd) -> Option<Option<Word>> {
+    match linux::peek_offset(socket) {
+        Ok(number @ ..0) => Some(Word::from_number(number)),
+        _ => None,
+    }
+}
+
+/// The word that the table holds for the socket.
+pub fn in_table(socket: BorrowedFd) -> Option<Word> {
+    table::get(linux::cookie(socket)?).and_then(Word::from_number)
 }
 
 /// Reads the word of a socket, and tells where it is kept.
 pub fn read(socket: BorrowedFd) -> (Home, Option<Word>) {
-    if let Ok(number @ ..0) = linux::peek_offset(socket) {
-        return (Home::Socket, Word::from_number(number));
-    }
-    match linux::cookie(socket) {
-        Some(cookie) => (Home::Table(cookie), table::get(cookie).and_then(Word::from_number)),
-        None => (Home::Nowhere, None),
+    match in_socket(socket) {
+        Some(word) => (Home::Socket, word),
+        None => (Home::Table, in_table(socket)),
     }
 }
 
@@ -137,13 +147,11 @@ pub fn read(socket: BorrowedFd) -> (Home, Option<Word>) {
 pub fn write(socket: BorrowedFd, home: Home, word: Option<Word>) -> Result<()> {
     let number = word.map_or(FIRST + 1, Word::to_number);
     match home {
-        Home::Socket => linux::set_peek_offset(socket, number),
-        Home::Table(cookie) => {
-            table::set(cookie, number);
-            Ok(())
-        }
-        Home::Nowhere => Ok(()),
+        Home::Socket => return linux::set_peek_offset(socket, number),
+        Home::Table => _ = linux::cookie(socket).map(|cookie| table::set(cookie, number)),
+        Home::Nowhere => {}
     }
+    Ok(())
 }
 
 #[cfg(test)]
