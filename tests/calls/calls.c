@@ -4,7 +4,7 @@
  *   calls MODE OPERATION KIND WHEN LENGTH
  *   calls modes
  *
- * MODE is the seconds of sock_settimeout, OPERATION is recv, accept, sendto, ..., KIND is unix, tcp or datagram.
+ * MODE is the seconds of sock_settimeout, or until the deadline; OPERATION is recv, accept_until, sendto, ..., KIND is unix, tcp or datagram.
  * WHEN is "ready", "late" (another thread makes the socket ready once this one sleeps) or "never" (and
  * it must not wait). LENGTH is that of the buffer. The second form goes from each mode to each other, and in each
  * makes the calls that never wait.
@@ -25,6 +25,7 @@
 #include "harness.h"
 
 static const char *operation, *kind, *when;
+static int until;                     /* The function is the one with a deadline. */
 static double mode;
 static size_t length;
 
@@ -145,31 +146,43 @@ static ssize_t measure(void)
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     const struct sockaddr *name = is(kind, "datagram") ? (struct sockaddr *)&to : NULL;
     socklen_t name_length = is(kind, "datagram") ? to_length : 0;
+    double deadline = sock_deadline(mode);
 
     if (is(operation, "recv"))
-        return sock_recv(socket_, buffer, length, 0);
+        return until ? sock_recv_until(socket_, buffer, length, 0, deadline, -1)
+                     : sock_recv(socket_, buffer, length, 0);
     if (is(operation, "recvfrom"))
-        return sock_recvfrom(socket_, buffer, length, 0, (struct sockaddr *)&address, &address_length);
+        return until ? sock_recvfrom_until(socket_, buffer, length, 0, (struct sockaddr *)&address, &address_length, deadline, -1)
+                     : sock_recvfrom(socket_, buffer, length, 0, (struct sockaddr *)&address, &address_length);
     if (is(operation, "recvmsg"))
-        return sock_recvmsg(socket_, &message, 0);
+        return until ? sock_recvmsg_until(socket_, &message, 0, deadline, -1)
+                     : sock_recvmsg(socket_, &message, 0);
     if (is(operation, "recvall"))
-        return sock_recvall(socket_, buffer, length, 0, NULL);
+        return until ? sock_recvall_until(socket_, buffer, length, 0, NULL, deadline, -1)
+                     : sock_recvall(socket_, buffer, length, 0, NULL);
     if (is(operation, "sendall"))
-        return sock_sendall(socket_, buffer, length, 0, NULL);
+        return until ? sock_sendall_until(socket_, buffer, length, 0, NULL, deadline, -1)
+                     : sock_sendall(socket_, buffer, length, 0, NULL);
     if (is(operation, "wait"))
-        return sock_wait(socket_, POLLIN, mode);
+        return until ? sock_wait_until(socket_, POLLIN, deadline, -1)
+                     : sock_wait(socket_, POLLIN, mode);
     if (is(operation, "accept"))
-        return sock_accept(socket_, (struct sockaddr *)&address, &address_length);
+        return until ? sock_accept_until(socket_, (struct sockaddr *)&address, &address_length, deadline, -1)
+                     : sock_accept(socket_, (struct sockaddr *)&address, &address_length);
     if (is(operation, "connect"))
-        return sock_connect(socket_, (struct sockaddr *)&to, to_length);
+        return until ? sock_connect_until(socket_, (struct sockaddr *)&to, to_length, deadline, -1)
+                     : sock_connect(socket_, (struct sockaddr *)&to, to_length);
     if (is(operation, "send"))
-        return sock_send(socket_, buffer, length, 0);
+        return until ? sock_send_until(socket_, buffer, length, 0, deadline, -1)
+                     : sock_send(socket_, buffer, length, 0);
     if (is(operation, "sendto"))
-        return sock_sendto(socket_, buffer, length, 0, name, name_length);
+        return until ? sock_sendto_until(socket_, buffer, length, 0, name, name_length, deadline, -1)
+                     : sock_sendto(socket_, buffer, length, 0, name, name_length);
     if (is(operation, "sendmsg")) {
         message.msg_name = (void *)name;
         message.msg_namelen = name_length;
-        return sock_sendmsg(socket_, &message, 0);
+        return until ? sock_sendmsg_until(socket_, &message, 0, deadline, -1)
+                     : sock_sendmsg(socket_, &message, 0);
     }
     MUST(!"an operation");
     return -1;
@@ -228,6 +241,12 @@ static void call_in_modes(void)
     struct sockaddr_storage address;
     socklen_t address_length = sizeof address;
     char host[64];
+    mark("deadline");
+    MUST(sock_deadline(5) > 5);
+    mark("token");
+    int token = sock_token();
+    mark("cancel");
+    MUST(token >= 0 && sock_cancel(token) == 0);
     mark("address");
     MUST(sock_address("127.0.0.1", "80", &address, &address_length) == 0);
     mark("name");
@@ -248,6 +267,11 @@ int main(int argc, char **argv)
     MUST(argc == 6);
     mode = strtod(argv[1], NULL);
     operation = argv[2];
+    char *suffix = strstr(argv[2], "_until");
+    if (suffix) {
+        *suffix = '\0';
+        until = 1;
+    }
     kind = argv[3];
     when = argv[4];
     length = strtoul(argv[5], NULL, 10);
