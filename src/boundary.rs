@@ -6,18 +6,14 @@ use std::os::fd::BorrowedFd;
 use libc::{c_char, c_double, c_int, c_short, c_void, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use crate::errno::{Errno, Result};
+use crate::sys::AddressOut;
 use crate::wait::Until;
-use crate::{linux, time};
+use crate::{errno, sys, time};
 
 /// Intake of a descriptor. A negative number is `EBADF`; whether any other number is open, and a
 /// socket, is for the kernel to say in the call that uses it.
 pub fn socket<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>> {
-    if fd < 0 {
-        return Err(Errno::BADF);
-    }
-    // SAFETY: `fd` is not -1. The descriptor is only lent for the call; should another thread close
-    // it meanwhile, system calls fail or meet its successor, as they would in any C program.
-    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+    sys::borrow(fd)
 }
 
 /// Intake of a buffer: its length must be one that a result can report, and only an empty one may
@@ -51,25 +47,6 @@ pub unsafe fn address_out(addr: *mut sockaddr, addrlen: *mut socklen_t) -> Resul
         return Err(Errno::INVAL);
     }
     Ok(AddressOut { addr, addrlen, room })
-}
-
-/// A place for a peer's address that the caller may not have given.
-#[derive(Clone, Copy)]
-pub struct AddressOut {
-    pub addr: *mut sockaddr,
-    pub addrlen: *mut socklen_t,
-    /// How many bytes it has room for.
-    pub room: socklen_t,
-}
-
-impl AddressOut {
-    /// Tells that there is no address.
-    pub fn clear(self) {
-        if !self.addr.is_null() {
-            // SAFETY: it was not NULL with an address, and the caller promises that it can be written to.
-            unsafe { self.addrlen.write(0) };
-        }
-    }
 }
 
 /// Intake of a string, which must not be NULL.
@@ -205,7 +182,7 @@ impl CReturn for ssize_t {
 pub fn keep_errno<T>(body: impl FnOnce() -> T) -> T {
     // SAFETY: the pointer is to the calling thread's own errno, valid for as long as it runs.
     unsafe {
-        let errno = linux::errno_location();
+        let errno = errno::location();
         let before = errno.read();
         let value = body();
         errno.write(before);
@@ -219,7 +196,7 @@ pub fn keep_errno<T>(body: impl FnOnce() -> T) -> T {
 pub fn exit<C: CReturn>(body: impl FnOnce() -> Result<usize>) -> C {
     // SAFETY: the pointer is to the calling thread's own errno, valid for as long as it runs.
     let (errno, before) = unsafe {
-        let errno = linux::errno_location();
+        let errno = errno::location();
         (errno, errno.read())
     };
     match body() {
@@ -237,6 +214,6 @@ pub fn exit<C: CReturn>(body: impl FnOnce() -> Result<usize>) -> C {
 #[inline(never)]
 fn fail<C: CReturn>(error: Errno) -> C {
     // SAFETY: the pointer is to the calling thread's own errno.
-    unsafe { linux::errno_location().write(error.code()) };
+    unsafe { errno::location().write(error.code()) };
     C::failure(error)
 }

@@ -4,10 +4,10 @@ use std::os::fd::BorrowedFd;
 
 use libc::{AF_UNIX, POLLOUT, c_int, sa_family_t, sockaddr, socklen_t};
 
-use crate::boundary::{self, AddressOut};
 use crate::errno::{Errno, Result};
 use crate::mode;
 use crate::operation::{self, Operation, Outcome, Role, Wait};
+use crate::sys::AddressOut;
 use crate::time::Reading;
 use crate::transfer::Pace;
 use crate::{options, sys, wait};
@@ -56,7 +56,7 @@ pub fn accept(socket: BorrowedFd, peer: AddressOut, pace: Pace) -> Result<usize>
     };
     // A connection to a Unix listener inherits no timeouts, and only its address tells for nothing.
     if !is_of_unix(peer) {
-        mode::clear_timeouts(boundary::socket(connection as c_int)?);
+        mode::clear_timeouts(sys::borrow(connection as c_int)?);
     }
     Ok(connection)
 }

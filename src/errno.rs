@@ -2,7 +2,7 @@
 
 use libc::c_int;
 
-use crate::{api, linux};
+use crate::codes;
 
 /// A positive `errno` value, or a `LIBSOCK_EAI_` code: as wide as a count, so that a `Result` of the one
 /// or the other is passed in registers.
@@ -37,11 +37,11 @@ impl Errno {
     pub const PIPE: Errno = Errno::new(libc::EPIPE);
     pub const TIMEDOUT: Errno = Errno::new(libc::ETIMEDOUT);
     /// Why a lookup failed.
-    pub const NONAME: Errno = Errno::new(api::LIBSOCK_EAI_NONAME);
-    pub const TRY_LATER: Errno = Errno::new(api::LIBSOCK_EAI_AGAIN);
-    pub const FAIL: Errno = Errno::new(api::LIBSOCK_EAI_FAIL);
-    pub const NODATA: Errno = Errno::new(api::LIBSOCK_EAI_NODATA);
-    pub const SERVICE: Errno = Errno::new(api::LIBSOCK_EAI_SERVICE);
+    pub const NONAME: Errno = Errno::new(codes::LIBSOCK_EAI_NONAME);
+    pub const TRY_LATER: Errno = Errno::new(codes::LIBSOCK_EAI_AGAIN);
+    pub const FAIL: Errno = Errno::new(codes::LIBSOCK_EAI_FAIL);
+    pub const NODATA: Errno = Errno::new(codes::LIBSOCK_EAI_NODATA);
+    pub const SERVICE: Errno = Errno::new(codes::LIBSOCK_EAI_SERVICE);
     pub const fn new(code: c_int) -> Errno {
         Errno(code as isize)
     }
@@ -49,13 +49,13 @@ impl Errno {
     /// The calling thread's `errno`.
     pub fn last() -> Errno {
         // SAFETY: the pointer is to the calling thread's own errno, always valid.
-        Errno::new(unsafe { *linux::errno_location() })
+        Errno::new(unsafe { *location() })
     }
 
     /// Sets the calling thread's `errno` to 0, for functions that tell in it what they found on the way.
     pub fn clear() {
         // SAFETY: as above.
-        unsafe { *linux::errno_location() = 0 };
+        unsafe { *location() = 0 };
     }
 
     pub fn code(self) -> c_int {
@@ -66,6 +66,13 @@ impl Errno {
     pub fn lacks_resources(self) -> bool {
         matches!(self.code(), libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
     }
+}
+
+/// Where the calling thread keeps `errno`: always valid to it. Other systems have another name for that.
+#[inline(always)]
+pub fn location() -> *mut c_int {
+    // SAFETY: it has no conditions.
+    unsafe { libc::__errno_location() }
 }
 
 impl From<std::io::Error> for Errno {

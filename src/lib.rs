@@ -1,33 +1,37 @@
-//! libsock: the three socket modes that Python made familiar, for every language that can call C.
+//! libsock: the socket modes that Python made familiar, deadlines, and lines, for every language that can call C.
 //!
-//! A plain `int fd` goes in, a result or a negative errno comes out, and nothing else crosses the
-//! boundary. The map, from the outside in:
+//! A plain `int fd` goes in, a result or a negative errno comes out, and nothing else crosses the boundary. The map, from
+//! the outside in:
 //!
 //! ```text
 //!   C caller
 //!      |
-//!   api/            the exported functions, grouped as the manual groups them
-//!      |              mode  transfer  connection  names  wait  about
-//!   boundary        one intake (int, pointer, length) and one exit (Result to code and errno)
+//!   api/           the exported functions: comment, arguments, one line
+//!   boundary       one intake (int, pointer, length) and one exit (Result to code and errno)
 //!      |
-//!   operation       the one slow path: whose turn is it, how long is left, wait, try again
+//!   transfer  delimiter  connection  name/     what an operation attempts: bytes, lines, connections, names
+//!      |
+//!   operation      attempt, wait, try again: the one way from an attempt that is not ready to a result
 //!      |      \
-//!   mode/      sys        mode: what a socket's timeout is and where it is kept
-//!   time       options    sys, options: the system calls
+//!   mode/    wait       mode: what a socket's timeout is, where it is kept, and who may wait for it
+//!      |       |        wait: the one wait outside the kernel's calls, for a socket or a token, until a moment
+//!   time  token
+//!      |
+//!   sys  linux  options  errno  codes  message     the system
 //! ```
 //!
-//! Beside it stands `name/`: what makes sockets by name, and turns text into addresses and back.
-//!
-//! An operation is one system call when it succeeds. Only when that call says "not now" does the
-//! library ask which mode the socket is in, and only then does it need more of this crate than
-//! `api`, `boundary`, and the first lines of `operation`.
+//! An operation is one system call when it succeeds. Only when that call says "not ready" does the library ask which mode
+//! the socket is in, and only then does it need more of this crate than its page of `api` and the first lines of
+//! `transfer` and `operation`.
 
 mod api;
 mod boundary;
+mod codes;
 mod connection;
 mod delimiter;
 mod errno;
 mod linux;
+mod message;
 mod mode;
 mod name;
 mod operation;
@@ -39,3 +43,4 @@ mod transfer;
 mod wait;
 
 pub use api::*;
+pub use codes::*;

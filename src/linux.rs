@@ -1,4 +1,5 @@
-//! What belongs to Linux alone. A port to another system begins here.
+//! What belongs to Linux alone, but for where `errno` is (`errno`) and what the kernel makes of a timeout (`mode/`).
+//! A port to another system begins here.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -6,15 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use libc::{c_int, itimerspec, timespec};
 
 use crate::errno::{Errno, Result};
-use crate::options;
 use crate::sys::{get_option, owned, set_option, syscall};
-
-/// Where the calling thread keeps `errno`.
-#[inline(always)]
-pub fn errno_location() -> *mut c_int {
-    // SAFETY: it has no conditions.
-    unsafe { libc::__errno_location() }
-}
 
 /// The `SO_PEEK_OFF` of a socket: where peeking begins, or any negative number for "at the beginning".
 pub fn peek_offset(socket: BorrowedFd) -> Result<c_int> {
@@ -32,7 +25,7 @@ pub fn set_peek_offset(socket: BorrowedFd, offset: c_int) -> Result<()> {
 
 /// The socket's identity, which no other socket ever gets; none on kernels before 4.12.
 pub fn cookie(socket: BorrowedFd) -> Option<u64> {
-    options::cookie(socket).ok()
+    get_option(socket, libc::SOL_SOCKET, libc::SO_COOKIE).ok()
 }
 
 /// Whether a protocol above TCP, such as TLS, was put on a TCP socket.

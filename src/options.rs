@@ -33,11 +33,6 @@ pub fn lacks_port(socket: BorrowedFd) -> bool {
     local.and_then(|local| local.as_socket()).is_some_and(|local| local.port() == 0)
 }
 
-/// The socket's identity, which no other socket ever gets.
-pub fn cookie(socket: BorrowedFd) -> Result<u64> {
-    Ok(configure(&socket).cookie()?)
-}
-
 /// The error that is pending on the socket, which takes it away.
 pub fn take_error(socket: BorrowedFd) -> Result<Option<Errno>> {
     Ok(configure(&socket).take_error()?.map(Errno::from))

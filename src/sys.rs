@@ -86,6 +86,25 @@ pub fn recvmsg(socket: BorrowedFd, message: *mut msghdr, flags: c_int) -> Result
     Ok(received as usize)
 }
 
+/// A place for a peer's address that the caller may not have given.
+#[derive(Clone, Copy)]
+pub struct AddressOut {
+    pub addr: *mut sockaddr,
+    pub addrlen: *mut socklen_t,
+    /// How many bytes it has room for.
+    pub room: socklen_t,
+}
+
+impl AddressOut {
+    /// Tells that there is no address.
+    pub fn clear(self) {
+        if !self.addr.is_null() {
+            // SAFETY: it was not NULL with an address, and the caller promises that it can be written to.
+            unsafe { self.addrlen.write(0) };
+        }
+    }
+}
+
 /// What the kernel leaves in a message where there is none.
 pub fn clear(message: *mut msghdr) {
     // SAFETY: the caller's, which it vouched for at the boundary.
@@ -166,6 +185,16 @@ pub unsafe fn forbid(start: *mut c_void, len: usize) -> Result<()> {
 pub unsafe fn unmap(start: *mut c_void, len: usize) {
     // SAFETY: the caller promises it.
     unsafe { libc::munmap(start, len) };
+}
+
+/// Borrows a descriptor for a call. A negative number is `EBADF`; whether any other is open is for the kernel to say.
+pub fn borrow<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>> {
+    if fd < 0 {
+        return Err(Errno::BADF);
+    }
+    // SAFETY: `fd` is not -1. The descriptor is only lent for the call; should another thread close it meanwhile, system
+    // calls fail or meet its successor, as they would in any C program.
+    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
 /// Takes a descriptor that a system call has made.

@@ -45,7 +45,7 @@ fn generate(root: &Path) -> String {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("cbindgen.toml");
     let mut config = cbindgen::Config::from_file(config).expect("cbindgen.toml is valid");
     config.after_includes = config.after_includes.map(|macros| with_version(macros, root));
-    let mut builder = cbindgen::Builder::new().with_config(config);
+    let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/codes.rs"));
     for group in GROUPS {
         builder = builder.with_src(root.join(format!("src/api/{group}.rs")));
     }

@@ -13,7 +13,7 @@ use super::target::{HOST, Service, must_be_numeric};
 use super::{address, thread};
 use crate::errno::{Errno, Result};
 use crate::wait::{NO_ENTRY, Until};
-use crate::{boundary, linux, sys};
+use crate::{linux, sys};
 
 /// How many lookups that were abandoned may be under way when another begins.
 const ABANDONED_AT_MOST: usize = 64;
@@ -194,7 +194,7 @@ impl Lookup {
             self.close();
         } else {
             // It cannot fail: a counter of 64 bits has room for one.
-            let _ = boundary::socket(self.finished.load(Relaxed)).and_then(linux::signal);
+            let _ = sys::borrow(self.finished.load(Relaxed)).and_then(linux::signal);
         }
     }
 
