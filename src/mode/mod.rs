@@ -142,7 +142,7 @@ fn change(socket: BorrowedFd, decide: &dyn Fn(Mode) -> (Timeout, bool)) -> Resul
         }
         let refused = |_: &_| before.restore(socket, tick); // A policy may refuse some of the calls.
         wanted.write(socket, before, tick).inspect_err(refused)?;
-        if wanted.is_in_place(socket, before, tick)? {
+        if wanted.is_in_place(socket, before, tick).inspect_err(refused)? {
             return Ok(());
         }
     }
