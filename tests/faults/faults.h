@@ -12,12 +12,14 @@ enum { CALLS = 128 };
 
 /* What is tried. */
 struct scene {
-    char function[16]; /* without its sock_ */
-    char kind[16];     /* unix, tcp or datagram */
-    double argument;   /* the length to transfer, the seconds that a call is given, or what a setter is */
+    char function[20]; /* without its sock_ and its _until */
+    int until;         /* it takes a deadline and a token */
+    char kind[16];     /* unix, tcp, datagram or udp */
+    double argument;   /* the length to transfer, or what a setter is given */
+    double limit;      /* the seconds that the call itself is given, if it is */
     double mode;       /* the seconds of sock_settimeout */
     int interrupt;
-    char when[8];      /* ready, late or never */
+    char when[12];     /* ready, late, never, or cancelled */
     char fault[16];    /* "none", or see trace.c */
     int index;         /* of the system call to begin with */
     int times;         /* how often at most */
@@ -30,6 +32,7 @@ struct ends {
     struct sockaddr_storage to;
     socklen_t to_length;
     size_t filled;          /* bytes sent before */
+    int token;
     int queued[8], queued_count; /* connections that fill the listener's queue */
 };
 
@@ -53,7 +56,7 @@ struct report {
     size_t given, arrived;    /* bytes; or connections made, and of those the ones that work */
     int arrived_intact;
     int passed;               /* descriptors that came with them */
-    long long begun_at, acted_at; /* CLOCK_MONOTONIC in nanoseconds; 0 before */
+    long long begun_at, acted_at, cancelled_at; /* CLOCK_MONOTONIC in nanoseconds; 0 before */
     /* of the tracer */
     char calls[CALLS][16];
     int call_count, hits;
@@ -63,8 +66,8 @@ struct report {
 
 int receives(const struct scene *scene);
 int sends(const struct scene *scene);
-int dials(const struct scene *scene);
 int connects(const struct scene *scene);
+int has_messages(const struct scene *scene);
 size_t length_of(const struct scene *scene);
 void tell(const int pipe[2]);
 void await(const int pipe[2]);

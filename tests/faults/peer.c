@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sock.h>
+
 #include "faults.h"
 
 static const useconds_t LATE = 50000;
@@ -11,11 +13,16 @@ static const useconds_t LATE = 50000;
    part of a handshake came, TCP begins that anew after a second. */
 static const int MOMENT = 5000;
 
+static int takes_all(const struct scene *scene)
+{
+    return is(scene->function, "recvall") || is(scene->function, "recvdelim");
+}
+
 static void give(const struct scene *scene, struct ends *ends, struct report *report, size_t bytes)
 {
     static unsigned char buffer[65536];
     while (bytes > 0) {
-        size_t part = is(scene->kind, "datagram") ? 64 : bytes < sizeof buffer ? bytes : sizeof buffer;
+        size_t part = has_messages(scene) ? 64 : bytes < sizeof buffer ? bytes : sizeof buffer;
         for (size_t i = 0; i < part; i++)
             buffer[i] = pattern(report->given + i);
         ssize_t sent = send(ends->peer, buffer, part, MSG_NOSIGNAL);
@@ -38,7 +45,7 @@ static void take(const struct scene *scene, struct ends *ends, struct report *re
         struct iovec part = {buffer, sizeof buffer};
         struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
         MUST(poll(entries, 2, -1) > 0);
-        if (!(entries[0].revents) && is(scene->kind, "datagram"))
+        if (!(entries[0].revents) && has_messages(scene))
             return;
         if (!(entries[0].revents)) {
             entries[1].fd = -1; /* A stream has an end. */
@@ -102,8 +109,9 @@ static void act(const struct scene *scene, struct ends *ends, struct report *rep
     report->acted_at = nanoseconds();
     if (receives(scene)) {
         /* More comes than the call may take. */
-        size_t length = length_of(scene), all = is(scene->function, "recvall") ? length + 64 : 2 * length;
+        size_t length = length_of(scene), all = takes_all(scene) ? length + 64 : 2 * length;
         give(scene, ends, report, all - report->given);
+        await(ends->ended); /* What has come is not yet the end, whatever the call is told. */
         MUST(shutdown(ends->peer, SHUT_WR) == 0);
     } else if (sends(scene)) {
         take(scene, ends, report);
@@ -121,10 +129,16 @@ void peer(const struct scene *scene, struct ends *ends, struct report *report)
     if (is(scene->when, "ready")) {
         act(scene, ends, report);
     } else {
-        if (is(scene->function, "recvall"))
+        if (takes_all(scene))
             give(scene, ends, report, length_of(scene) / 2);
+        if (is(scene->when, "cancelled")) {
+            await(ends->begun);
+            usleep(LATE);
+            report->cancelled_at = nanoseconds();
+            MUST(sock_cancel(ends->token) == 0);
+        }
         /* What never comes while the call waits comes when it has ended. */
-        await(is(scene->when, "never") ? ends->ended : ends->begun);
+        await(is(scene->when, "late") ? ends->begun : ends->ended);
         if (is(scene->when, "late"))
             usleep(LATE);
         act(scene, ends, report);

@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sock.h>
+
 #include "faults.h"
 
 static int family(const struct scene *scene)
 {
-    return is(scene->kind, "tcp") ? AF_INET : AF_UNIX;
+    return is(scene->kind, "tcp") || is(scene->kind, "udp") ? AF_INET : AF_UNIX;
 }
 
 /* Keeps TCP from making its buffers larger after they were full. */
@@ -35,10 +37,11 @@ void set_up(const struct scene *scene, struct ends *ends)
     memset(ends, 0, sizeof *ends);
     ends->to_length = sizeof ends->to;
     MUST(pipe2(ends->begun, O_CLOEXEC) == 0 && pipe2(ends->ended, O_CLOEXEC) == 0 && pipe2(ends->left, O_CLOEXEC) == 0);
+    MUST((ends->token = sock_token()) >= 0);
     if (is(scene->function, "accept")) {
         ends->socket = listening(family(scene), 8, &ends->to, &ends->to_length);
         ends->peer = -1;
-    } else if (is(scene->function, "listen")) {
+    } else if (is(scene->function, "listen") || is(scene->function, "token") || is(scene->function, "cancel")) {
         ends->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         ends->peer = -1;
     } else if (connects(scene)) {
@@ -46,8 +49,8 @@ void set_up(const struct scene *scene, struct ends *ends)
         if (!is(scene->when, "ready"))
             ends->queued_count = fill_queue(&ends->to, ends->to_length, ends->queued, sizeof ends->queued / sizeof ends->queued[0]);
         ends->socket = socket(family(scene), SOCK_STREAM | SOCK_CLOEXEC, 0);
-    } else if (is(scene->kind, "datagram")) {
-        int receiver = bound(AF_UNIX, SOCK_DGRAM, &ends->to, &ends->to_length);
+    } else if (has_messages(scene)) {
+        int receiver = bound(family(scene), SOCK_DGRAM, &ends->to, &ends->to_length);
         int unconnected = sends(scene) && !is(scene->function, "send");
         int sender = unconnected ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : connected(scene, SOCK_DGRAM, ends);
         ends->socket = sends(scene) ? sender : receiver;
@@ -63,7 +66,7 @@ void set_up(const struct scene *scene, struct ends *ends)
     }
     MUST(ends->socket >= 0);
     if (sends(scene) && !is(scene->when, "ready")) {
-        int datagram = is(scene->kind, "datagram"), addressed = datagram && !is(scene->function, "send");
+        int datagram = has_messages(scene), addressed = datagram && !is(scene->function, "send");
         ends->filled = fill_socket(ends->socket, datagram ? 64 : 4096, addressed ? &ends->to : NULL, addressed ? ends->to_length : 0);
     }
 }

@@ -1,7 +1,7 @@
 /*
  * Plays scenes: reads one a line, and answers each with a line of what came of it.
  *
- *   FUNCTION KIND ARGUMENT MODE INTERRUPT WHEN FAULT INDEX TIMES
+ *   FUNCTION KIND ARGUMENT LIMIT MODE INTERRUPT WHEN FAULT INDEX TIMES
  *
  * Each has a subject, which makes the call and is traced, and a peer, which makes it ready.
  */
@@ -29,19 +29,19 @@ int sends(const struct scene *scene)
     return strncmp(scene->function, "send", 4) == 0;
 }
 
-int dials(const struct scene *scene)
-{
-    return is(scene->function, "dial") || is(scene->function, "dial_until");
-}
-
 int connects(const struct scene *scene)
 {
-    return is(scene->function, "connect") || dials(scene);
+    return is(scene->function, "connect") || is(scene->function, "dial");
+}
+
+int has_messages(const struct scene *scene)
+{
+    return is(scene->kind, "datagram") || is(scene->kind, "udp");
 }
 
 size_t length_of(const struct scene *scene)
 {
-    return is(scene->function, "wait") ? 64 : (size_t)scene->argument;
+    return (size_t)scene->argument;
 }
 
 void tell(const int pipe[2])
@@ -85,6 +85,7 @@ static void play(const struct scene *scene, struct report *report)
     int status;
     close(ends.socket);
     close(ends.peer);
+    close(ends.token);
     for (int i = 0; i < ends.queued_count; i++)
         close(ends.queued[i]);
     for (int i = 0; i < 2; i++) {
@@ -101,11 +102,13 @@ static void show(const struct report *report)
 {
     printf("died=%s code=%ld error=%d elapsed=%lld count=%zu rest=%zu intact=%d leaked=%d made_well=%d again=%d value=%.9f "
            "timeout=%.9f interrupt=%d later_timeout=%.9f later_interrupt=%d given=%zu filled=%zu arrived=%zu passed=%d ready_after=%lld "
+           "cancelled_after=%lld "
            "hits=%d could_wait=%d calls=",
            report->died ? report->died : "", report->code, report->error, report->elapsed, report->count, report->rest,
            report->intact && report->arrived_intact, report->leaked, report->made_well, report->again, report->value,
            report->timeout[0], report->interrupt[0], report->timeout[1], report->interrupt[1], report->given, report->filled,
-           report->arrived, report->passed, report->acted_at ? report->acted_at - report->begun_at : -1, report->hits, report->could_wait);
+           report->arrived, report->passed, report->acted_at ? report->acted_at - report->begun_at : -1,
+           report->cancelled_at ? report->cancelled_at - report->begun_at : -1, report->hits, report->could_wait);
     for (int i = 0; i < report->call_count && i < CALLS; i++)
         printf("%s%s", i ? "," : "", report->calls[i]);
     putchar('\n');
@@ -119,8 +122,12 @@ int main(void)
     MUST(report != MAP_FAILED);
     setvbuf(stdout, NULL, _IOLBF, 0);
     while (fgets(line, sizeof line, stdin)) {
-        MUST(sscanf(line, "%15s %15s %lf %lf %d %7s %15s %d %d", scene.function, scene.kind, &scene.argument, &scene.mode,
-                    &scene.interrupt, scene.when, scene.fault, &scene.index, &scene.times) == 9);
+        MUST(sscanf(line, "%19s %15s %lf %lf %lf %d %11s %15s %d %d", scene.function, scene.kind, &scene.argument, &scene.limit,
+                    &scene.mode, &scene.interrupt, scene.when, scene.fault, &scene.index, &scene.times) == 10);
+        char *until = strstr(scene.function, "_until");
+        scene.until = until != NULL;
+        if (until)
+            *until = '\0';
         play(&scene, report);
         show(report);
     }

@@ -16,31 +16,39 @@
 
 static const int UNTOUCHED = 4321; /* errno and a number that are left alone */
 static const int MOMENT = 1000, SOON = 5000; /* milliseconds */
+enum { DELIMITER = 16, BEYOND = 32 }; /* bytes: of a delimiter, and of what a line's buffer can hold beyond it */
 
 static int makes(const struct scene *scene)
 {
-    return is(scene->function, "accept") || dials(scene) || is(scene->function, "listen");
+    return is(scene->function, "accept") || is(scene->function, "dial") || is(scene->function, "listen") ||
+        is(scene->function, "token");
+}
+
+static double deadline_after(double seconds)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9 + seconds;
 }
 
 static int dial(const struct ends *ends, double seconds, int until)
 {
     char port[8];
     snprintf(port, sizeof port, "%d", ntohs(((const struct sockaddr_in *)&ends->to)->sin_port));
-    if (!until)
-        return sock_dial("127.0.0.1", port, seconds);
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return sock_dial_until("127.0.0.1", port, (double)now.tv_sec + (double)now.tv_nsec / 1e9 + seconds, -1);
+    return until ? sock_dial_until("127.0.0.1", port, deadline_after(seconds), ends->token) : sock_dial("127.0.0.1", port, seconds);
 }
 
-/* The call that is tried. */
+/* The call that is tried. What is received into has room for more than the scene's length. */
 static long call(const struct scene *scene, const struct ends *ends, unsigned char *bytes, struct report *report)
 {
-    int fd = ends->socket, datagram = is(scene->kind, "datagram");
+    int fd = ends->socket, token = ends->token, until = scene->until, datagram = has_messages(scene);
+    double limit = until ? deadline_after(scene->limit) : scene->limit;
     size_t length = length_of(scene);
     struct sockaddr_storage from;
     socklen_t from_length = sizeof from;
-    const struct sockaddr *to = (const struct sockaddr *)&ends->to;
+    struct sockaddr *peer = (struct sockaddr *)&from;
+    const struct sockaddr *to = datagram ? (const struct sockaddr *)&ends->to : NULL;
+    socklen_t to_length = datagram ? ends->to_length : 0;
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(sizeof(int))];
@@ -50,41 +58,57 @@ static long call(const struct scene *scene, const struct ends *ends, unsigned ch
     const char *function = scene->function;
 
     if (is(function, "send"))
-        return sock_send(fd, bytes, length, 0);
+        return until ? sock_send_until(fd, bytes, length, 0, limit, token) : sock_send(fd, bytes, length, 0);
     if (is(function, "sendto"))
-        return sock_sendto(fd, bytes, length, 0, datagram ? to : NULL, datagram ? ends->to_length : 0);
+        return until ? sock_sendto_until(fd, bytes, length, 0, to, to_length, limit, token)
+                     : sock_sendto(fd, bytes, length, 0, to, to_length);
     if (is(function, "sendmsg")) {
-        if (datagram) {
-            message.msg_name = (void *)&ends->to;
-            message.msg_namelen = ends->to_length;
-        } else if (is(scene->kind, "unix")) {
+        message.msg_name = (void *)to;
+        message.msg_namelen = to_length;
+        if (is(scene->kind, "unix")) {
             message.msg_control = &control;
             message.msg_controllen = sizeof control;
             control.header = (struct cmsghdr){CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS};
             memcpy(CMSG_DATA(&control.header), &ends->begun[0], sizeof fd);
         }
-        return sock_sendmsg(fd, &message, 0);
+        return until ? sock_sendmsg_until(fd, &message, 0, limit, token) : sock_sendmsg(fd, &message, 0);
     }
     if (is(function, "sendall"))
-        return sock_sendall(fd, bytes, length, 0, &report->count);
+        return until ? sock_sendall_until(fd, bytes, length, 0, &report->count, limit, token)
+                     : sock_sendall(fd, bytes, length, 0, &report->count);
     if (is(function, "recv"))
-        return sock_recv(fd, bytes, length, 0);
+        return until ? sock_recv_until(fd, bytes, length, 0, limit, token) : sock_recv(fd, bytes, length, 0);
     if (is(function, "recvfrom"))
-        return sock_recvfrom(fd, bytes, length, 0, (struct sockaddr *)&from, &from_length);
+        return until ? sock_recvfrom_until(fd, bytes, length, 0, peer, &from_length, limit, token)
+                     : sock_recvfrom(fd, bytes, length, 0, peer, &from_length);
     if (is(function, "recvmsg"))
-        return sock_recvmsg(fd, &message, 0);
+        return until ? sock_recvmsg_until(fd, &message, 0, limit, token) : sock_recvmsg(fd, &message, 0);
     if (is(function, "recvall"))
-        return sock_recvall(fd, bytes, length, 0, &report->count);
+        return until ? sock_recvall_until(fd, bytes, length, 0, &report->count, limit, token)
+                     : sock_recvall(fd, bytes, length, 0, &report->count);
+    if (is(function, "recvdelim")) {
+        unsigned char delimiter[DELIMITER];
+        for (size_t i = 0; i < DELIMITER; i++)
+            delimiter[i] = pattern(length - DELIMITER + i);
+        return until ? sock_recvdelim_until(fd, bytes, length + BEYOND, &report->count, delimiter, DELIMITER, limit, token)
+                     : sock_recvdelim(fd, bytes, length + BEYOND, &report->count, delimiter, DELIMITER);
+    }
     if (is(function, "accept"))
-        return sock_accept(fd, (struct sockaddr *)&from, &from_length);
-    if (is(function, "connect"))
-        return sock_connect(fd, to, ends->to_length);
-    if (dials(scene))
-        return dial(ends, scene->argument, is(function, "dial_until"));
+        return until ? sock_accept_until(fd, peer, &from_length, limit, token) : sock_accept(fd, peer, &from_length);
+    if (is(function, "connect")) {
+        to = (const struct sockaddr *)&ends->to;
+        return until ? sock_connect_until(fd, to, ends->to_length, limit, token) : sock_connect(fd, to, ends->to_length);
+    }
+    if (is(function, "dial"))
+        return dial(ends, scene->limit, until);
     if (is(function, "listen"))
         return sock_listen("127.0.0.1", "0", 8);
     if (is(function, "wait"))
-        return sock_wait(fd, POLLIN, scene->argument);
+        return until ? sock_wait_until(fd, POLLIN, limit, token) : sock_wait(fd, POLLIN, limit);
+    if (is(function, "token"))
+        return sock_token();
+    if (is(function, "cancel"))
+        return sock_cancel(token);
     if (is(function, "setblocking"))
         return sock_setblocking(fd, (int)scene->argument);
     if (is(function, "getblocking"))
@@ -115,7 +139,7 @@ static void receive_rest(const struct scene *scene, int fd, struct report *repor
     /* Messages have no end: none is left when no more comes. */
     for (;;) {
         int all = report->count + report->rest >= 2 * length_of(scene);
-        if (poll(&entry, 1, !is(scene->kind, "datagram") ? -1 : all ? 0 : MOMENT) != 1)
+        if (poll(&entry, 1, !has_messages(scene) ? -1 : all ? 0 : MOMENT) != 1)
             return;
         ssize_t received = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
         MUST(received >= 0);
@@ -150,6 +174,11 @@ static int can_be_connected_to(int listener)
         connect(fd, (struct sockaddr *)&address, length) == 0 && accept4(listener, NULL, NULL, SOCK_CLOEXEC) >= 0;
 }
 
+static int is_cancelled(int token)
+{
+    return poll_one(token, POLLIN, 0) == POLLIN;
+}
+
 static void accept_rest(const struct ends *ends, struct report *report)
 {
     if (report->code >= 0) {
@@ -166,7 +195,7 @@ void subject(const struct scene *scene, struct ends *ends, struct report *report
 {
     int fd = ends->socket, before;
     size_t length = length_of(scene);
-    unsigned char *bytes = calloc(1, length + 1);
+    unsigned char *bytes = calloc(1, length + BEYOND);
     MUST(bytes);
     for (size_t i = 0; i < length && sends(scene); i++)
         bytes[i] = pattern(ends->filled + i);
@@ -192,9 +221,10 @@ void subject(const struct scene *scene, struct ends *ends, struct report *report
     report->code = code;
     report->error = error == UNTOUCHED ? 0 : error;
     report->leaked = descriptors() - before - (makes(scene) && code >= 0);
-    if ((sends(scene) || receives(scene)) && !strstr(scene->function, "all") && !is(scene->function, "wait"))
+    int counts = strstr(scene->function, "all") || is(scene->function, "recvdelim");
+    if ((sends(scene) || receives(scene)) && !counts && !is(scene->function, "wait"))
         report->count = code > 0 ? (size_t)code : 0;
-    look_at_mode(dials(scene) && code >= 0 ? (int)code : fd, report, 0);
+    look_at_mode(is(scene->function, "dial") && code >= 0 ? (int)code : fd, report, 0);
     tell(ends->ended);
 
     if (receives(scene)) {
@@ -208,7 +238,7 @@ void subject(const struct scene *scene, struct ends *ends, struct report *report
         MUST(sock_settimeout(fd, SOON / 1e3) == 0);
         report->again = code == 0 ? 0 : sock_connect(fd, (struct sockaddr *)&ends->to, ends->to_length);
         sock_send(fd, "x", 1, 0);
-    } else if (dials(scene)) {
+    } else if (is(scene->function, "dial")) {
         report->made_well = code < 0 || is_close_on_exec((int)code);
         int connection = code < 0 ? dial(ends, SOON / 1e3, 0) : (int)code;
         report->again = connection < 0 ? connection : 0;
@@ -218,6 +248,14 @@ void subject(const struct scene *scene, struct ends *ends, struct report *report
         int listener = code < 0 ? sock_listen("127.0.0.1", "0", 8) : (int)code;
         report->again = listener < 0 ? listener : 0;
         report->arrived = (size_t)can_be_connected_to(listener);
+    } else if (is(scene->function, "token")) {
+        report->made_well = code < 0 || (is_close_on_exec((int)code) && fcntl((int)code, F_GETFL) & O_NONBLOCK && !is_cancelled((int)code));
+        int token = code < 0 ? sock_token() : (int)code;
+        report->again = token < 0 ? token : 0;
+        report->arrived = sock_cancel(token) == 0 && is_cancelled(token);
+    } else if (is(scene->function, "cancel")) {
+        report->again = code == 0 ? 0 : sock_cancel(ends->token);
+        report->arrived = (size_t)is_cancelled(ends->token);
     } else if (!sends(scene)) {
         /* Nothing of what failed may come back later. */
         int interrupt = report->interrupt[0];

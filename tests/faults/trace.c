@@ -6,6 +6,9 @@
  *   undone              the call is made, and then said to have been interrupted
  *   delayed             the call is made later
  *   shorter, one        a transfer is cut to half its length, or to a byte
+ *   always              whatever polls finds a signal pending, unless there is something ready
+ *   refused             a policy forbids a call of that kind, with that option, with EPERM
+ *   wordless            a policy forbids SO_PEEK_OFF, from before the first call to the end
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,6 +27,7 @@
 
 static const useconds_t DELAY = 50000;
 static const unsigned PATIENCE = 20; /* seconds */
+static const unsigned long long UNUSED = 4096; /* bytes below the stack pointer that nobody uses */
 
 static const struct {
     long number;
@@ -37,6 +41,7 @@ static const struct {
     {SYS_setsockopt, "setsockopt", ASKS},  {SYS_fcntl, "fcntl", ASKS},
     {SYS_ioctl, "ioctl", ASKS},            {SYS_socket, "socket", ASKS},
     {SYS_bind, "bind", ASKS},              {SYS_listen, "listen", ASKS},
+    {SYS_timerfd_create, "timerfd_create", ASKS}, {SYS_timerfd_settime, "timerfd_settime", ASKS},
 };
 
 static const struct {
@@ -45,11 +50,19 @@ static const struct {
 } errors[] = {
     {"EINTR", EINTR},   {"interrupted", EINTR},     {"EAGAIN", EAGAIN},
     {"ENOMEM", ENOMEM}, {"ENOBUFS", ENOBUFS}, {"ECONNRESET", ECONNRESET}, {"ECONNABORTED", ECONNABORTED},
+    {"refused", EPERM}, {"wordless", EPERM},
 };
 
 void mark(void)
 {
     syscall(SYS_write, -1, "", 0);
+}
+
+/* The option that has what the timeouts do not tell of a mode. */
+static int is_about_word(const struct user_regs_struct *registers)
+{
+    return (registers->orig_rax == SYS_getsockopt || registers->orig_rax == SYS_setsockopt) && registers->rsi == SOL_SOCKET &&
+        registers->rdx == SO_PEEK_OFF;
 }
 
 static int lookup(long number)
@@ -106,17 +119,33 @@ static const char *name(pid_t pid, int call, const struct user_regs_struct *regi
     struct pollfd entry;
     if (call < 0)
         return "other";
+    if (is_about_word(registers) && registers->orig_rax == SYS_getsockopt)
+        return "readword";
     if (known[call].what != WAITS)
         return known[call].name;
+    if (registers->rsi == 0)
+        return "nap";
     peek(pid, registers->rdi, &entry, sizeof entry);
     return entry.fd < 0 ? "nap" : known[call].name;
 }
 
-static int applies(const struct scene *scene, const struct report *report, int call, long long first)
+/* Which call of a kind it is: with what option, for one. */
+static unsigned long long option(const struct user_regs_struct *registers)
+{
+    return registers->orig_rax == SYS_ioctl ? registers->rsi : registers->rdx;
+}
+
+static int applies(const struct scene *scene, const struct report *report, int call, const struct user_regs_struct *registers,
+                   const struct user_regs_struct *hit)
 {
     int at = report->call_count - 1;
+    long long first = (long long)hit->orig_rax;
     if (call < 0 || is(scene->fault, "none") || at < scene->index || report->hits >= scene->times)
         return 0;
+    if (is(scene->fault, "always"))
+        return known[call].what == WAITS;
+    if (is(scene->fault, "refused"))
+        return at == scene->index || (known[call].number == first && option(registers) == option(hit));
     /* A storm of signals interrupts whatever waits; other faults come again in the same call. */
     return at == scene->index || known[call].number == first || (is(scene->fault, "interrupted") && known[call].what != ASKS);
 }
@@ -124,6 +153,7 @@ static int applies(const struct scene *scene, const struct report *report, int c
 /* What an entered system call must become when it is left. */
 struct tampering {
     int fails;          /* with this error number */
+    int is_late;        /* only if nothing was ready */
     struct msghdr message;
     struct iovec first; /* as they were before a cut */
     int restore;
@@ -149,6 +179,15 @@ static void enter(pid_t pid, const struct scene *scene, int call, struct user_re
         usleep(DELAY);
     if (is(fault, "interrupted"))
         wait_in(pid, call, registers);
+    if (known[call].what == WAITS && (is(fault, "always") || is(fault, "interrupted"))) {
+        struct timespec at_once = {0};
+        registers->rdx = registers->rsp - UNUSED;
+        poke(pid, registers->rdx, &at_once, sizeof at_once);
+        tampering->fails = EINTR;
+        tampering->is_late = 1;
+        MUST(ptrace(PTRACE_SETREGS, pid, NULL, registers) == 0);
+        return;
+    }
     if ((tampering->fails = error_of(fault)) != 0) {
         registers->orig_rax = (unsigned long long)-1;
     } else if (is(fault, "undone")) {
@@ -180,7 +219,7 @@ static void leave(pid_t pid, struct user_regs_struct *registers, struct tamperin
         poke(pid, (unsigned long long)message.msg_iov, &tampering->first, sizeof tampering->first);
         poke(pid, registers->rsi, &message, sizeof message);
     }
-    if (tampering->fails) {
+    if (tampering->fails && !(tampering->is_late && registers->rax != 0)) {
         registers->rax = (unsigned long long)-tampering->fails;
         MUST(ptrace(PTRACE_SETREGS, pid, NULL, registers) == 0);
     }
@@ -197,8 +236,8 @@ void trace(pid_t pid, const struct scene *scene, struct report *report)
 {
     struct sigaction action = {.sa_handler = wake};
     struct tampering tampering = {0};
+    struct user_regs_struct hit = {.orig_rax = (unsigned long long)-1};
     int status, inside = 0, marked = 0, signal = 0, ready = 0;
-    long long first = -1;
 
     MUST(sigaction(SIGALRM, &action, NULL) == 0);
     alarm(PATIENCE);
@@ -228,14 +267,19 @@ void trace(pid_t pid, const struct scene *scene, struct report *report)
                 leave(pid, &registers, &tampering);
             } else if (registers.orig_rax == SYS_write && (int)registers.rdi == -1) {
                 marked = !marked;
+            } else if (is(scene->fault, "wordless")) {
+                if (is_about_word(&registers)) {
+                    report->hits++;
+                    enter(pid, scene, lookup((long)registers.orig_rax), &registers, &tampering);
+                }
             } else if (marked) {
                 int call = lookup((long)registers.orig_rax);
                 if (report->call_count < CALLS)
                     strcpy(report->calls[report->call_count], name(pid, call, &registers));
                 report->call_count++;
-                if (applies(scene, report, call, first)) {
+                if (applies(scene, report, call, &registers, &hit)) {
                     if (report->hits++ == 0) {
-                        first = (long long)registers.orig_rax;
+                        hit = registers;
                         report->could_wait = could_wait(call, &registers);
                     }
                     enter(pid, scene, call, &registers, &tampering);
