@@ -137,7 +137,8 @@ int sock_gettimeout(int fd,
  * an operation that is waiting when a signal is handled fails with `-EINTR`, even if the handler was
  * installed with `SA_RESTART`; the functions that count say how far they came. This is for languages
  * that run their handlers only between calls. It belongs to the socket, as the mode does, and is
- * kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`.
+ * kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. Where a mode is set at the same
+ * time by another thread or process, one of the two may undo the other.
  *
  * @param fd  the socket
  * @param on  0 to wait on through signals (the default), any other value to be interrupted by them
@@ -418,7 +419,7 @@ ssize_t sock_recvdelim(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A delimiter that is already there costs no system call, and is found whatever the deadline and the token. What has come
@@ -507,7 +508,7 @@ int sock_accept(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed, or the network's own time is over
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * While it begins the attempt, the socket has `O_NONBLOCK` set. A deadline that has passed is found before anything is
@@ -538,7 +539,7 @@ int sock_connect_until(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A listener that could wait in the kernel has `O_NONBLOCK` set from now on, until its mode is next set: other code that
@@ -592,7 +593,7 @@ int sock_wait(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed
  *   - `-ECANCELED`  the token was readable, or had hung up, meanwhile or before
  *   - `-EBADF`      `token` is negative and not -1, or is not open
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * With `fd` -1 and `events` 0 it only sleeps, until `-ETIMEDOUT` or `-ECANCELED`; no signal ends that. With a deadline in
@@ -666,7 +667,7 @@ int sock_cancel(int token);
  *   - `-ETIMEDOUT`  the deadline has passed
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -701,7 +702,7 @@ ssize_t sock_send_until(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -736,7 +737,7 @@ ssize_t sock_recv_until(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -773,7 +774,7 @@ ssize_t sock_sendto_until(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -807,7 +808,7 @@ ssize_t sock_recvfrom_until(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -838,7 +839,7 @@ ssize_t sock_sendmsg_until(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -871,7 +872,7 @@ ssize_t sock_recvmsg_until(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed; `*sent` bytes were sent all the same
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -906,7 +907,7 @@ int sock_sendall_until(int fd,
  *   - `-ETIMEDOUT`  the deadline has passed; `*received` bytes were received all the same
  *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
  *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
- *   - `-EINVAL`     `deadline` is not a number
+ *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only

@@ -84,12 +84,13 @@ pub unsafe fn message(message: *const msghdr) -> Result<usize> {
     Ok(buffers.iter().fold(0, |total, buffer| total.saturating_add(buffer.iov_len)))
 }
 
-/// Intake of what ends a wait: a deadline in seconds of the clock, and a token or -1. Whether any other number
+/// Intake of what ends a wait for `fd`: a deadline in seconds of the clock, and a token or -1. Whether any other number
 /// is open is for the kernel to say, should the operation have to wait.
-pub fn until<'fd>(deadline: c_double, token: c_int) -> Result<Until<'fd>> {
+pub fn until<'fd>(fd: c_int, deadline: c_double, token: c_int) -> Result<Until<'fd>> {
     let token = match token {
         -1 => None,
-        fd => Some(socket(fd)?),
+        token if token == fd => return Err(Errno::INVAL),
+        token => Some(socket(token)?),
     };
     Ok(Until { deadline: time::deadline_from_seconds(deadline)?, token })
 }

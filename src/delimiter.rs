@@ -29,9 +29,7 @@ impl Line<'_> {
         if let Some(length) = self.find()? {
             return Ok(length);
         }
-        if let Pace::Until(until) = pace {
-            until.check_deadline()?;
-        }
+        pace.check_deadline()?;
         let mut start = Reading::NONE;
         start.take();
         let (wait, operation) = match pace {

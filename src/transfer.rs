@@ -32,6 +32,16 @@ pub enum Pace<'fd> {
     Until(Until<'fd>),
 }
 
+impl Pace<'_> {
+    /// Fails if there is a deadline that has passed.
+    pub fn check_deadline(self) -> Result<()> {
+        match self {
+            Pace::Mode => Ok(()),
+            Pace::Until(until) => until.check_deadline(),
+        }
+    }
+}
+
 /// What the kernel calls `ETIMEDOUT` is that the network's time ran out, and the connection is lost. To the
 /// caller it means that its own did, and the socket is still good.
 fn connection_lost(error: Errno) -> Errno {
@@ -62,6 +72,7 @@ pub fn receive(
     end: impl Fn(),
 ) -> Result<usize> {
     if flags & NEVER_WAIT != 0 {
+        pace.check_deadline()?;
         return at_once(move || call(len, flags | MSG_DONTWAIT));
     }
     // When the kernel has waited in vain for TCP to let no bytes be received, it calls that a success.
@@ -85,6 +96,7 @@ pub fn send(
     call: impl Fn(usize, c_int) -> Result<usize>,
 ) -> Result<usize> {
     if flags & MSG_DONTWAIT != 0 {
+        pace.check_deadline()?;
         return at_once(move || call(len, flags));
     }
     if len > MAX_UNCHECKED_SEND && matches!(pace, Pace::Mode) {
@@ -223,9 +235,7 @@ impl Whole<'_> {
         count: impl Fn(usize),
         call: impl Fn(usize, usize, c_int) -> Result<usize>,
     ) -> Result<usize> {
-        if let Pace::Until(until) = pace {
-            until.check_deadline()?;
-        }
+        pace.check_deadline()?;
         if self.len == 0 {
             // No call that could fail is due, and a bad descriptor must.
             return options::is_stream(self.socket).map(|_| 0);

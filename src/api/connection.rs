@@ -101,7 +101,7 @@ pub unsafe extern "C" fn sock_accept(fd: c_int, addr: *mut sockaddr, addrlen: *m
 ///   - `-ETIMEDOUT`  the deadline has passed, or the network's own time is over
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// While it begins the attempt, the socket has `O_NONBLOCK` set. A deadline that has passed is found before anything is
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn sock_connect_until(
 ) -> c_int {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         boundary::buffer(addr.cast(), addrlen as usize)?;
         connection::connect(Connection { socket, addr, addrlen }, pace)
     })
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn sock_connect_until(
 ///   - `-ETIMEDOUT`  the deadline has passed
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A listener that could wait in the kernel has `O_NONBLOCK` set from now on, until its mode is next set: other code that
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn sock_accept_until(
 ) -> c_int {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         // SAFETY: the caller promises it.
         let peer = unsafe { boundary::address_out(addr, addrlen)? };
         connection::accept(socket, peer, pace)

@@ -75,7 +75,7 @@ pub unsafe extern "C" fn sock_recvdelim(
 ///   - `-ETIMEDOUT`  the deadline has passed
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A delimiter that is already there costs no system call, and is found whatever the deadline and the token. What has come
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn sock_recvdelim_until(
 ) -> ssize_t {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         // SAFETY: the caller promises it.
         let line = unsafe { boundary::line(buf, size, have, delim, delimlen)? };
         // SAFETY: the caller promises it.

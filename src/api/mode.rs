@@ -110,7 +110,8 @@ pub unsafe extern "C" fn sock_gettimeout(fd: c_int, seconds: *mut c_double) -> c
 /// an operation that is waiting when a signal is handled fails with `-EINTR`, even if the handler was
 /// installed with `SA_RESTART`; the functions that count say how far they came. This is for languages
 /// that run their handlers only between calls. It belongs to the socket, as the mode does, and is
-/// kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`.
+/// kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. Where a mode is set at the same
+/// time by another thread or process, one of the two may undo the other.
 ///
 /// @param fd  the socket
 /// @param on  0 to wait on through signals (the default), any other value to be interrupted by them

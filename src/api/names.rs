@@ -125,7 +125,7 @@ pub unsafe extern "C" fn sock_dial_until(
     boundary::exit(|| {
         // SAFETY: the caller promises it.
         let (host, service) = unsafe { (boundary::text(host)?, boundary::text(service).ok()) };
-        let until = boundary::until(deadline, token)?;
+        let until = boundary::until(-1, deadline, token)?;
         let target = Target::parse(Some(host), service)?;
         until.check_deadline()?;
         let connection = name::dial(&target, until, Timeout::Forever)?;

@@ -25,7 +25,7 @@ use crate::{boundary, sys};
 ///   - `-ETIMEDOUT`  the deadline has passed
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn sock_send_until(
 ) -> ssize_t {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         boundary::buffer(buf, len)?;
         transfer::send(socket, len, flags, pace, move |len, flags| sys::send(socket, buf, len, flags))
     })
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn sock_send_until(
 ///   - `-ETIMEDOUT`  the deadline has passed
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn sock_recv_until(
 ) -> ssize_t {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         boundary::buffer(buf, len)?;
         transfer::receive(socket, len, flags, pace, move |len, flags| sys::recv(socket, buf, len, flags), || {})
     })
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn sock_recv_until(
 ///   - `-ETIMEDOUT`  the deadline has passed
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn sock_sendto_until(
 ) -> ssize_t {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         boundary::buffer(buf, len)?;
         boundary::buffer(addr.cast(), addrlen as usize)?;
         transfer::send(socket, len, flags, pace, move |len, flags| {
@@ -177,7 +177,7 @@ pub unsafe extern "C" fn sock_sendto_until(
 ///   - `-ETIMEDOUT`  the deadline has passed
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -203,7 +203,7 @@ pub unsafe extern "C" fn sock_recvfrom_until(
 ) -> ssize_t {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         boundary::buffer(buf, len)?;
         // SAFETY: the caller promises it.
         let from = unsafe { boundary::address_out(addr, addrlen)? };
@@ -229,7 +229,7 @@ pub unsafe extern "C" fn sock_recvfrom_until(
 ///   - `-ETIMEDOUT`  the deadline has passed
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -251,7 +251,7 @@ pub unsafe extern "C" fn sock_sendmsg_until(
 ) -> ssize_t {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         // SAFETY: the caller promises it.
         let total = unsafe { boundary::message(msg)? };
         transfer::send(socket, total, flags, pace, move |len, flags| {
@@ -277,7 +277,7 @@ pub unsafe extern "C" fn sock_sendmsg_until(
 ///   - `-ETIMEDOUT`  the deadline has passed
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -299,7 +299,7 @@ pub unsafe extern "C" fn sock_recvmsg_until(
 ) -> ssize_t {
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         // SAFETY: the caller promises it.
         let total = unsafe { boundary::message(msg)? };
         transfer::receive(
@@ -332,7 +332,7 @@ pub unsafe extern "C" fn sock_recvmsg_until(
 ///   - `-ETIMEDOUT`  the deadline has passed; `*sent` bytes were sent all the same
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -359,7 +359,7 @@ pub unsafe extern "C" fn sock_sendall_until(
     count(0);
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         boundary::buffer(buf, len)?;
         Whole { socket, role: Role::Send, len, flags }
             .transfer(pace, count, move |at, len, flags| sys::send(socket, buf.wrapping_byte_add(at), len, flags))
@@ -385,7 +385,7 @@ pub unsafe extern "C" fn sock_sendall_until(
 ///   - `-ETIMEDOUT`  the deadline has passed; `*received` bytes were received all the same
 ///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
 ///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
@@ -412,7 +412,7 @@ pub unsafe extern "C" fn sock_recvall_until(
     count(0);
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
-        let pace = Pace::Until(boundary::until(deadline, token)?);
+        let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         boundary::buffer(buf, len)?;
         let flags = boundary::flags_of_recvall(flags)?;
         Whole { socket, role: Role::Receive, len, flags }.transfer(pace, count, move |at, len, flags| {

@@ -58,7 +58,7 @@ pub extern "C" fn sock_wait(fd: c_int, events: c_int, seconds: c_double) -> c_in
 ///   - `-ETIMEDOUT`  the deadline has passed
 ///   - `-ECANCELED`  the token was readable, or had hung up, meanwhile or before
 ///   - `-EBADF`      `token` is negative and not -1, or is not open
-///   - `-EINVAL`     `deadline` is not a number
+///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// With `fd` -1 and `events` 0 it only sleeps, until `-ETIMEDOUT` or `-ECANCELED`; no signal ends that. With a deadline in
@@ -69,7 +69,7 @@ pub extern "C" fn sock_wait(fd: c_int, events: c_int, seconds: c_double) -> c_in
 #[unsafe(no_mangle)]
 pub extern "C" fn sock_wait_until(fd: c_int, events: c_int, deadline: c_double, token: c_int) -> c_int {
     boundary::exit(|| {
-        let until = boundary::until(deadline, token)?;
+        let until = boundary::until(fd, deadline, token)?;
         let events = boundary::events(events)?;
         if fd == -1 && events == 0 {
             return operation::sleep(until);
