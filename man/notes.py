@@ -33,7 +33,7 @@ BY_ARGUMENTS = """The function waits until {what}, until the moment `deadline` t
 `sock_deadline` gave, or until `token` is readable: a token of `sock_token` is from `sock_cancel` on."""
 
 # Those that wait in the kernel, or in the resolver, where a thread can be cancelled.
-CANCELLATION_POINTS = set(WAITS)
+CANCELLATION_POINTS = {*WAITS, "sock_cancel"}
 UNCOUNTED = {"sock_sendall", "sock_recvall", "sock_recvdelim"}
 
 # The system calls that the functions are named after.
@@ -118,7 +118,8 @@ def attributes(name, restricted):
     yield "Signal safety", "AS-Unsafe." if restricted else "AS-Safe. It is safe after fork(2) too, also in a process with several threads."
     if base(name) in CANCELLATION_POINTS and not restricted:
         yield "Cancellation point", "Yes. A thread that is cancelled here leaves nothing locked, allocated or open" + (
-            ", but how far it came is not told." if base(name) in UNCOUNTED else ".")
+            ", but how far it came is not told." if base(name) in UNCOUNTED else "; the token is cancelled all the same."
+            if name == "sock_cancel" else ".")
     else:
         yield "Cancellation point", "Yes." if base(name) in CANCELLATION_POINTS else "As getaddrinfo(3) is." if restricted else "No."
 

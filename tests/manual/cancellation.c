@@ -29,7 +29,9 @@ static struct iovec piece = {bytes, 1};
 static struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
 static struct sockaddr_storage text;
 static socklen_t length;
-static size_t count;
+static size_t count, have;
+/* A token, and one that a thread makes. */
+static int unused, made = -1;
 static double seconds;
 
 static void on_accept(void) { sock_accept(listener, NULL, NULL); }
@@ -53,6 +55,29 @@ static void on_setblocking(void) { sock_setblocking(stream[0], 1); }
 static void on_setinterrupt(void) { sock_setinterrupt(stream[0], 0); }
 static void on_settimeout(void) { sock_settimeout(stream[0], LIBSOCK_FOREVER); }
 static void on_strerror(void) { sock_strerror(1); }
+static void on_deadline(void) { sock_deadline(1.0); }
+static void on_token(void) { made = sock_token(); }
+static void on_cancel(void) { sock_cancel(unused); }
+static void on_recvdelim(void) { have = 0; sock_recvdelim(stream[0], bytes, sizeof bytes, &have, "\n", 1); }
+static void on_accept_until(void) { sock_accept_until(listener, NULL, NULL, LIBSOCK_FOREVER, unused); }
+static void on_connect_until(void)
+{
+    sock_connect_until(unconnected, (struct sockaddr *)&address, sizeof address, LIBSOCK_FOREVER, unused);
+}
+static void on_recv_until(void) { sock_recv_until(stream[0], bytes, 1, 0, LIBSOCK_FOREVER, unused); }
+static void on_recvall_until(void) { sock_recvall_until(stream[0], bytes, 2, 0, &count, LIBSOCK_FOREVER, unused); }
+static void on_recvdelim_until(void)
+{
+    have = 0;
+    sock_recvdelim_until(stream[0], bytes, sizeof bytes, &have, "\n", 1, LIBSOCK_FOREVER, unused);
+}
+static void on_recvfrom_until(void) { sock_recvfrom_until(datagram[0], bytes, 1, 0, NULL, NULL, LIBSOCK_FOREVER, unused); }
+static void on_recvmsg_until(void) { sock_recvmsg_until(stream[0], &message, 0, LIBSOCK_FOREVER, unused); }
+static void on_send_until(void) { sock_send_until(full[0], bytes, 1, 0, LIBSOCK_FOREVER, unused); }
+static void on_sendall_until(void) { sock_sendall_until(full[0], bytes, sizeof bytes, 0, &count, LIBSOCK_FOREVER, unused); }
+static void on_sendmsg_until(void) { sock_sendmsg_until(full[0], &message, 0, LIBSOCK_FOREVER, unused); }
+static void on_sendto_until(void) { sock_sendto_until(full[0], bytes, 1, 0, NULL, 0, LIBSOCK_FOREVER, unused); }
+static void on_wait_until(void) { sock_wait_until(stream[0], POLLIN, LIBSOCK_FOREVER, unused); }
 static void on_version(void) { sock_version(); }
 static void on_wait(void) { sock_wait(stream[0], POLLIN, 10.0); }
 
@@ -67,6 +92,20 @@ static const struct {
     {"sock_send", on_send}, {"sock_sendall", on_sendall}, {"sock_sendmsg", on_sendmsg}, {"sock_sendto", on_sendto},
     {"sock_setblocking", on_setblocking}, {"sock_setinterrupt", on_setinterrupt}, {"sock_settimeout", on_settimeout},
     {"sock_strerror", on_strerror}, {"sock_version", on_version}, {"sock_wait", on_wait},
+    {"sock_deadline", on_deadline}, {"sock_token", on_token}, {"sock_cancel", on_cancel},
+    {"sock_recvdelim", on_recvdelim},
+    {"sock_send_until", on_send_until},
+    {"sock_recv_until", on_recv_until},
+    {"sock_sendto_until", on_sendto_until},
+    {"sock_recvfrom_until", on_recvfrom_until},
+    {"sock_sendmsg_until", on_sendmsg_until},
+    {"sock_recvmsg_until", on_recvmsg_until},
+    {"sock_sendall_until", on_sendall_until},
+    {"sock_recvall_until", on_recvall_until},
+    {"sock_recvdelim_until", on_recvdelim_until},
+    {"sock_connect_until", on_connect_until},
+    {"sock_accept_until", on_accept_until},
+    {"sock_wait_until", on_wait_until},
 };
 
 static void set_up(void)
@@ -122,6 +161,8 @@ int main(int argc, char **argv)
         return 1;
     }
     pending = strcmp(argv[2], "pending") == 0;
+    unused = sock_token();
+    MUST(unused >= 0);
     set_up();
     before = descriptors();
     MUST(pthread_create(&other, NULL, thread, (void *)&functions[n].call) == 0);
@@ -132,6 +173,8 @@ int main(int argc, char **argv)
     sem_post(&cancelled);
     pthread_join(other, &result);
     MUST(result == PTHREAD_CANCELED);
+    if (made >= 0)
+        close(made);
     printf("%s", returned ? "returned" : "cancelled");
     if (descriptors() != before)
         printf("; left behind: %d descriptors", descriptors() - before);

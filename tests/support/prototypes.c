@@ -32,7 +32,23 @@ int (*dial_until)(const char *, const char *, double, int) = sock_dial_until;
 int (*address)(const char *, const char *, struct sockaddr_storage *, socklen_t *) = sock_address;
 int (*name)(const struct sockaddr *, socklen_t, char *, size_t) = sock_name;
 int (*wait_)(int, int, double) = sock_wait;
-const char *(*strerror_)(int) = sock_strerror;
+double (*deadline)(double) = sock_deadline;
+int (*token)(void) = sock_token;
+int (*cancel)(int) = sock_cancel;
+ssize_t (*send_until)(int, const void *, size_t, int, double, int) = sock_send_until;
+ssize_t (*recv_until)(int, void *, size_t, int, double, int) = sock_recv_until;
+ssize_t (*sendto_until)(int, const void *, size_t, int, const struct sockaddr *, socklen_t, double, int) = sock_sendto_until;
+ssize_t (*recvfrom_until)(int, void *, size_t, int, struct sockaddr *, socklen_t *, double, int) = sock_recvfrom_until;
+ssize_t (*sendmsg_until)(int, const struct msghdr *, int, double, int) = sock_sendmsg_until;
+ssize_t (*recvmsg_until)(int, struct msghdr *, int, double, int) = sock_recvmsg_until;
+int (*sendall_until)(int, const void *, size_t, int, size_t *, double, int) = sock_sendall_until;
+int (*recvall_until)(int, void *, size_t, int, size_t *, double, int) = sock_recvall_until;
+ssize_t (*recvdelim)(int, void *, size_t, size_t *, const void *, size_t) = sock_recvdelim;
+ssize_t (*recvdelim_until)(int, void *, size_t, size_t *, const void *, size_t, double, int) = sock_recvdelim_until;
+int (*connect_until)(int, const struct sockaddr *, socklen_t, double, int) = sock_connect_until;
+int (*accept_until)(int, struct sockaddr *, socklen_t *, double, int) = sock_accept_until;
+int (*wait_until)(int, int, double, int) = sock_wait_until;
+const char *(*strerror_)(ssize_t) = sock_strerror;
 const char *(*version)(void) = sock_version;
 
 #include <stdio.h>
