@@ -6,7 +6,8 @@ build=${BUILD:-$(cd "$(dirname "$0")/.." && pwd)/build}
 install() { apt-get install -y --no-install-recommends "$@"; }
 
 # Python: ctypes is a part of it.
-install python3
+install python3 python3-pip
+python3 -m pip install --break-system-packages ruff==0.17.6
 
 # Node.js
 command -v npm >/dev/null || install nodejs npm
@@ -36,5 +37,4 @@ install g++
 # Rust: rustc is there to build the library with.
 
 # Zig: 0.16 is the last with @cImport.
-install python3-pip
 python3 -m pip install --break-system-packages ziglang==0.16.0

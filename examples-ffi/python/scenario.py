@@ -56,7 +56,7 @@ def echo(address):
 def early_close():
     near, far = pair()
     far.sendall(bytes(1000))
-    far.sock.close()
+    far.close()
     try:
         near.recvall_into(bytearray(4096))
     except BrokenPipeError as error:
@@ -78,7 +78,7 @@ def interrupted():
 
 def by_name():
     listener = sock.listen("127.0.0.1", 0)
-    near = sock.dial("localhost", listener.sock.getsockname()[1], 5)
+    near = sock.dial("localhost", listener.local_address[1], 5)
     far = listener.accept()
     near.sendall(b"hello")
     if near.gettimeout() == 5 and far.recv(5, socket.MSG_WAITALL) == b"hello":

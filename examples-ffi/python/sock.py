@@ -1,55 +1,66 @@
 """libsock's socket modes for Python's sockets: blocking, non-blocking, or an exact timeout for every operation.
 
-It needs libsock (`make install`) and Python 3.7 or later; ctypes comes with Python. Copy this file into your
-project. The program beside it: `python3 scenario.py HOST PORT`, with the address of a running echo-server.
+It needs libsock (`make install`) and CPython 3.7 or later; ctypes comes with Python. Copy this file into your
+project. README.md beside it tells how it is used, and what it does not do.
 
-    connection = sock.dial("localhost", 7007, 5)
-    connection.settimeout(0.25)
-    data = connection.recv(4096)
-
-What fails raises the OSError of its errno: BlockingIOError, TimeoutError (before Python 3.10 not the same as
-socket.timeout), BrokenPipeError and so on. Its attribute `transferred` tells how many bytes moved all the same. A
-lookup that fails raises socket.gaierror, whose errno is one of socket.EAI_NONAME, EAI_SERVICE and so on.
-
-Other threads run while a call waits. Python's signal handlers run as soon as a signal comes. One that raises, as that
-of Ctrl-C does, ends the wait; after one that returns, it goes on for the time that is left. Only dial and listen are
-not interrupted: handlers run after them.
-
-It does not send or receive datagrams with addresses. In asyncio a call would block the loop: use asyncio.to_thread.
+    with sock.dial("localhost", 7007, 5) as connection:
+        connection.settimeout(0.25)
+        data = connection.recv(4096)
 """
 
+import contextlib
+import contextvars
 import ctypes
 import errno
 import math
+import operator
+import os
 import select
+import signal
 import socket
-import time
-from ctypes import POINTER, c_char_p, c_double, c_int, c_size_t, c_ssize_t, c_void_p
+import threading
+from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_size_t, c_ssize_t, c_uint, c_void_p
 
 _lib = ctypes.CDLL("libsock.so.0")
 
 
-def _function(name, result, *arguments):
-    function = getattr(_lib, name)
+def _function(library, name, result, *arguments):
+    function = getattr(library, name)
     function.restype, function.argtypes = result, arguments
     return function
 
 
-_settimeout = _function("sock_settimeout", c_int, c_int, c_double)
-_gettimeout = _function("sock_gettimeout", c_int, c_int, POINTER(c_double))
-_setinterrupt = _function("sock_setinterrupt", c_int, c_int, c_int)
-_send = _function("sock_send", c_ssize_t, c_int, c_void_p, c_size_t, c_int)
-_recv = _function("sock_recv", c_ssize_t, c_int, c_void_p, c_size_t, c_int)
-_sendall = _function("sock_sendall", c_int, c_int, c_void_p, c_size_t, c_int, POINTER(c_size_t))
-_recvall = _function("sock_recvall", c_int, c_int, c_void_p, c_size_t, c_int, POINTER(c_size_t))
-_accept = _function("sock_accept", c_int, c_int, c_void_p, c_void_p)
-_dial = _function("sock_dial", c_int, c_char_p, c_char_p, c_double)
-_listen = _function("sock_listen", c_int, c_char_p, c_char_p, c_int)
-_wait = _function("sock_wait", c_int, c_int, c_int, c_double)
-_strerror = _function("sock_strerror", c_char_p, c_ssize_t)
+_UNTIL = c_double, c_int
+_ADDRESS = c_void_p, POINTER(c_uint)
+_settimeout = _function(_lib, "sock_settimeout", c_int, c_int, c_double)
+_gettimeout = _function(_lib, "sock_gettimeout", c_int, c_int, POINTER(c_double))
+_send = _function(_lib, "sock_send_until", c_ssize_t, c_int, c_void_p, c_size_t, c_int, *_UNTIL)
+_sendto = _function(_lib, "sock_sendto_until", c_ssize_t, c_int, c_void_p, c_size_t, c_int, c_void_p, c_uint, *_UNTIL)
+_sendall = _function(_lib, "sock_sendall_until", c_int, c_int, c_void_p, c_size_t, c_int, POINTER(c_size_t), *_UNTIL)
+_recv = _function(_lib, "sock_recv_until", c_ssize_t, c_int, c_void_p, c_size_t, c_int, *_UNTIL)
+_recvfrom = _function(_lib, "sock_recvfrom_until", c_ssize_t, c_int, c_void_p, c_size_t, c_int, *_ADDRESS, *_UNTIL)
+_recvall = _function(_lib, "sock_recvall_until", c_int, c_int, c_void_p, c_size_t, c_int, POINTER(c_size_t), *_UNTIL)
+_recvdelim = _function(_lib, "sock_recvdelim_until", c_ssize_t, c_int, c_void_p, c_size_t, POINTER(c_size_t), c_char_p,
+                       c_size_t, *_UNTIL)
+_recvdelim_now = _function(_lib, "sock_recvdelim", c_ssize_t, c_int, c_void_p, c_size_t, POINTER(c_size_t), c_char_p,
+                           c_size_t)
+_connect = _function(_lib, "sock_connect_until", c_int, c_int, c_void_p, c_uint, *_UNTIL)
+_connect_now = _function(_lib, "sock_connect", c_int, c_int, c_void_p, c_uint)
+_accept = _function(_lib, "sock_accept_until", c_int, c_int, *_ADDRESS, *_UNTIL)
+_accept_now = _function(_lib, "sock_accept", c_int, c_int, *_ADDRESS)
+_dial = _function(_lib, "sock_dial_until", c_int, c_char_p, c_char_p, *_UNTIL)
+_listen = _function(_lib, "sock_listen", c_int, c_char_p, c_char_p, c_int)
+_wait = _function(_lib, "sock_wait_until", c_int, c_int, c_int, *_UNTIL)
+_deadline = _function(_lib, "sock_deadline", c_double, c_double)
+_token = _function(_lib, "sock_token", c_int)
+_cancel = _function(_lib, "sock_cancel", c_int, c_int)
+_address = _function(_lib, "sock_address", c_int, c_char_p, c_char_p, *_ADDRESS)
+_name = _function(_lib, "sock_name", c_int, c_void_p, c_uint, c_char_p, c_size_t)
+_strerror = _function(_lib, "sock_strerror", c_char_p, c_ssize_t)
+_run_handlers = _function(ctypes.pythonapi, "PyErr_CheckSignals", c_int)
 
 # LIBSOCK_EAI_NONAME and so on.
-_lookup_errors = {
+_LOOKUP_ERRORS = {
     5002: socket.EAI_NONAME,
     5003: socket.EAI_AGAIN,
     5004: socket.EAI_FAIL,
@@ -58,41 +69,143 @@ _lookup_errors = {
 }
 
 
-def dial(host, service, seconds=None):
-    """Connects by TCP, lookup included, within so many seconds, which become the timeout."""
-    fd = _check(_dial(_text(host, "idna"), _text(service), math.inf if seconds is None else seconds))
-    connection = Socket(socket.socket(fileno=fd))
+class Cancelled(OSError):
+    """A token was cancelled."""
+
+
+class Token:
+    """Ends waits, from any thread, for good: `with sock.within(token=token):` in one, `token.cancel()` in another."""
+
+    def __init__(self):
+        self._fd = _check(_token())
+
+    def cancel(self):
+        _check(_cancel(self._fd))
+
+    @property
+    def cancelled(self):
+        return _check(_wait(-1, 0, -1, self._fd), errno.ETIMEDOUT, errno.ECANCELED) == -errno.ECANCELED
+
+    def fileno(self):
+        return self._fd
+
+    def close(self):
+        """When nobody waits with it any more."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        if hasattr(self, "_fd"):
+            self.close()
+
+
+# The deadline and the tokens of the block that the code is in.
+_limits = contextvars.ContextVar("_limits", default=(math.inf, ()))
+
+
+class within:
+    """All that is called in the block ends within so many seconds altogether, or when the token is cancelled.
+
+    The timeouts of the sockets hold besides, and so do the limits of a block around it.
+    """
+
+    def __init__(self, seconds=None, token=None):
+        self._seconds, self._token = _seconds(seconds), token
+
+    def __enter__(self):
+        deadline, tokens = _limits.get()
+        deadline = min(deadline, _deadline(self._seconds))
+        self._reset = _limits.set((deadline, tokens if self._token is None else (*tokens, self._token)))
+
+    def __exit__(self, *_):
+        _limits.reset(self._reset)
+
+
+def dial(host, service=None, seconds=None):
+    """Connects to a host by name, lookup included, within so many seconds, which become the timeout.
+
+    The service is a port or a name; "53/udp" and so on is for UDP. A host that begins with "/" or "@" is a Unix socket.
+    """
+    host, service, seconds = _host(host), _service(service), _seconds(seconds)
+    limit, tokens = _limits.get()
+    deadline = min(limit, _deadline(seconds))
+    if _handlers_run_here():
+        fd = _dial_beside(host, service, deadline, tokens)
+    else:
+        with _any_of(tokens) as token:
+            fd = _check(_dial(host, service, deadline, token))
+    connection = Socket(fd)
     connection.settimeout(seconds)
     return connection
 
 
-def listen(host, service, backlog=0):
+def listen(host, service=None, backlog=0):
     """Gives a listening Socket in blocking mode. A host of None is all addresses, service 0 any port."""
-    fd = _check(_listen(_text(host, "idna"), _text(service), backlog))
-    return Socket(socket.socket(fileno=fd))
+    return Socket(_check(_listen(None if host is None else _host(host), _service(service), _int(backlog))))
 
 
 class Socket:
-    """A socket in one of the modes. Any object with a fileno() will do, or a descriptor.
+    """A socket in one of the modes, which it closes: one of Python's, or a descriptor.
 
-    It takes over the timeout that a socket of Python's has. Python's own would get in the way: use that socket's
-    methods no longer for what waits. Its close() still closes it.
+    It takes over the timeout that a socket of Python's has. Use that socket's own methods no longer for what waits.
     """
 
     def __init__(self, sock):
+        if hasattr(sock, "do_handshake"):
+            raise TypeError("a TLS socket: its bytes would go past TLS")
+        if not isinstance(sock, socket.socket):
+            self.sock = socket.socket(fileno=_int(sock))
+            if socket.getdefaulttimeout() is not None:
+                self.sock.settimeout(None)
+            return
         self.sock = sock
-        _check(_setinterrupt(self.fileno(), 1))
-        if isinstance(sock, socket.socket):
-            timeout = sock.gettimeout()
-            sock.settimeout(None)
-            self.settimeout(timeout)
+        timeout = sock.gettimeout()
+        sock.settimeout(None)
+        self.settimeout(timeout)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __repr__(self):
+        return "<sock.Socket closed>" if self.fileno() < 0 else f"<sock.Socket fd={self.fileno()}>"
 
     def fileno(self):
-        return self.sock if isinstance(self.sock, int) else self.sock.fileno()
+        """-1 once it is closed."""
+        return self.sock.fileno()
+
+    def close(self):
+        """Not while another thread waits with it: `shutdown` ends its wait."""
+        self.sock.close()
+
+    def detach(self):
+        """Gives the descriptor, which is the caller's from now on."""
+        return self.sock.detach()
+
+    def shutdown(self, how=socket.SHUT_RDWR):
+        self.sock.shutdown(how)
+
+    @property
+    def local_address(self):
+        """(host, port), or the path of a Unix socket."""
+        return _plain(self.sock.getsockname())
+
+    @property
+    def remote_address(self):
+        return _plain(self.sock.getpeername())
 
     def settimeout(self, seconds):
         """As socket.settimeout: None is blocking mode, 0 non-blocking mode."""
-        _check(_settimeout(self.fileno(), math.inf if seconds is None else seconds))
+        _check(_settimeout(self.fileno(), _seconds(seconds)))
 
     def gettimeout(self):
         seconds = c_double()
@@ -100,73 +213,345 @@ class Socket:
         return None if math.isinf(seconds.value) else seconds.value
 
     def send(self, data, flags=0):
-        data = _readable(data)
-        return self._run(select.POLLOUT, lambda fd, done, more: _send(fd, data, len(data), flags | more))
+        """Sends some of it, and gives how many bytes that were."""
+        flags = _int(flags)
+        with _Memory(data) as memory:
+            return _check(self._run(flags, lambda fd, more, *until: _send(fd, memory.start, memory.size, more, *until)))
 
-    def recv(self, size, flags=0):
-        buffer = bytearray(size)
-        return bytes(memoryview(buffer)[:self.recv_into(buffer, flags)])
-
-    def recv_into(self, buffer, flags=0):
-        buffer = _writable(buffer)
-        return self._run(select.POLLIN, lambda fd, done, more: _recv(fd, buffer, len(buffer), flags | more))
+    def sendto(self, data, address, flags=0):
+        """Sends a datagram to (host, port), the host in digits, or to the path of a Unix socket."""
+        flags, (addr, length) = _int(flags), _packed(address)
+        with _Memory(data) as memory:
+            return _check(self._run(flags, lambda fd, more, *until: _sendto(
+                fd, memory.start, memory.size, more, addr, length, *until)))
 
     def sendall(self, data, flags=0):
         """Sends all of it within one timeout."""
-        data, part = _readable(data), c_size_t()
-        self._run(select.POLLOUT, lambda fd, done, more: _sendall(
-            fd, data[done:], len(data) - done, flags | more, part), part)
+        flags = _int(flags)
+        with _Memory(data) as memory:
+            self._run_all(memory, flags, _sendall)
+
+    def recv(self, size, flags=0):
+        """Gives some bytes; none at the end of the stream, and for a size of 0."""
+        buffer = bytearray(_size(size))
+        return bytes(memoryview(buffer)[:self.recv_into(buffer, flags)])
+
+    def recv_into(self, buffer, flags=0):
+        flags = _int(flags)
+        with _Memory(buffer, writable=True) as memory:
+            if memory.size == 0:
+                return 0
+            count = _check(self._run(flags, lambda fd, more, *until: _recv(
+                fd, memory.start, memory.size, more, *until)))
+            return min(count, memory.size)  # With MSG_TRUNC it is the whole length of a message.
+
+    def recvfrom(self, size, flags=0):
+        """Gives a datagram and where it came from: (host, port), or the path of a Unix socket."""
+        flags, buffer, addr, length = _int(flags), bytearray(_size(size)), ctypes.create_string_buffer(128), c_uint(128)
+        with _Memory(buffer, writable=True) as memory:
+            count = _check(self._run(flags, lambda fd, more, *until: _recvfrom(
+                fd, memory.start, memory.size, more, addr, length, *until)))
+        return bytes(memoryview(buffer)[:count]), _unpacked(addr, length)
+
+    def recvall(self, size, flags=0):
+        """Gives so many bytes within one timeout; what came before an error is the `data` of that."""
+        buffer = bytearray(_size(size))
+        try:
+            self.recvall_into(buffer, flags)
+        except BaseException as error:
+            error.data = bytes(memoryview(buffer)[:getattr(error, "transferred", 0)])
+            raise
+        return bytes(buffer)
 
     def recvall_into(self, buffer, flags=0):
         """Fills the buffer within one timeout; a peer that closes before is a BrokenPipeError."""
-        buffer, part = _writable(buffer), c_size_t()
-        self._run(select.POLLIN, lambda fd, done, more: _recvall(
-            fd, ctypes.byref(buffer, done), len(buffer) - done, flags | more, part), part)
+        flags = _int(flags)
+        with _Memory(buffer, writable=True) as memory:
+            self._run_all(memory, flags, _recvall)
+
+    def lines(self, delimiter=b"\n", limit=65536):
+        """Gives the lines as they come, each with its delimiter."""
+        return Lines(self, delimiter, limit)
+
+    def connect(self, address):
+        """Connects to (host, port), the host in digits, or to the path of a Unix socket."""
+        addr, length = _packed(address)
+        _check(self._run(0, lambda fd, more, *until: _connect(fd, addr, length, *until),
+                         lambda fd: _connect_now(fd, addr, length)))
 
     def accept(self):
-        """Gives a new Socket in blocking mode; `sock.getpeername()` of that tells who it is."""
-        fd = self._run(select.POLLIN, lambda fd, done, more: _accept(fd, None, None))
-        return Socket(socket.socket(fileno=fd))
+        """Gives a new Socket in blocking mode; its `remote_address` tells who it is."""
+        return Socket(_check(self._run(0, lambda fd, more, *until: _accept(fd, None, None, *until),
+                                       lambda fd: _accept_now(fd, None, None))))
 
-    def _run(self, events, call, part=c_size_t()):
-        # Python runs its handlers when a call has come back with EINTR. To go on it waits, and then calls
-        # without waiting: the timeout, which other threads may be using, stays as it is.
-        start, fd = time.monotonic(), self.fileno()
-        code = call(fd, 0, 0)
-        done = part.value
-        while code == -errno.EINTR:
-            timeout = self.gettimeout()
-            left = math.inf if timeout is None else start + timeout - time.monotonic()
-            code = _wait(fd, events, left) if left > 0 else -errno.ETIMEDOUT
-            if code > 0:
-                code = call(fd, done, socket.MSG_DONTWAIT)
-                done += part.value
-                code = -errno.EINTR if code == -errno.EAGAIN else code
-        return _check(code, done)
+    def _run(self, flags, call, now=None):
+        # What is ready costs one system call. What waits does so until a moment, that of the mode or of the block, and until
+        # a token is readable. That a signal came is one: Python's handlers run, and the deadline stays what it was.
+        deadline, tokens = _limits.get()
+        if not now:
+            code = call(self.fileno(), flags | socket.MSG_DONTWAIT, deadline, -1)
+            if code != -errno.EAGAIN or flags & socket.MSG_DONTWAIT:
+                return code
+        timeout = self.gettimeout()
+        if timeout == 0:
+            return now(self.fileno()) if now else -errno.EAGAIN
+        deadline = min(deadline, math.inf if timeout is None else _deadline(timeout))
+        if not _handlers_run_here():
+            with _any_of(tokens) as token:
+                return call(self.fileno(), flags, deadline, token)
+        with _Signals() as signals, _any_of((signals, *tokens)) as token:
+            while True:
+                signals.handle()
+                code = call(self.fileno(), flags, deadline, token)
+                if code != -errno.ECANCELED or any(one.cancelled for one in tokens):
+                    return code
+
+    def _run_all(self, memory, flags, function):
+        # Each call counts in a place of its own, so that the sum is right wherever a handler raises.
+        counts = []
+
+        def moved():
+            return sum(count.value for count in counts)
+
+        def call(fd, more, *until):
+            done = moved()
+            counts.append(c_size_t())
+            return function(fd, memory.start + done, memory.size - done, more, counts[-1], *until)
+
+        try:
+            if memory.size:
+                _check(self._run(flags, call))
+        except BaseException as error:
+            error.transferred = moved()
+            raise
 
 
-def _readable(data):
-    return data if isinstance(data, bytes) else memoryview(data).tobytes()
+class Lines:
+    """The lines of a stream. What came behind them is `unread`: a body, say, after the lines of a head."""
+
+    def __init__(self, connection, delimiter=b"\n", limit=65536):
+        self._socket, self._delimiter = connection, bytes(delimiter)
+        self._buffer, self._have, self._used = ctypes.create_string_buffer(_size(limit)), c_size_t(), 0
+
+    @property
+    def unread(self):
+        return ctypes.string_at(byref(self._buffer, self._used), self._have.value - self._used)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+    def readline(self):
+        """b"" at the end; a stream that ends in the middle is a BrokenPipeError, and one that is too long EMSGSIZE."""
+        rest = self.unread
+        ctypes.memmove(self._buffer, rest, len(rest))
+        self._have.value, self._used = len(rest), 0
+        place = self._buffer, len(self._buffer), self._have, self._delimiter, len(self._delimiter)
+        size = _check(self._socket._run(0, lambda fd, more, *until: _recvdelim(fd, *place, *until),
+                                        lambda fd: _recvdelim_now(fd, *place)))
+        self._used = size
+        return ctypes.string_at(self._buffer, size)
 
 
-def _writable(buffer):
-    return (ctypes.c_char * memoryview(buffer).nbytes).from_buffer(buffer)
+class _Memory(ctypes.Structure):
+    """The bytes of an object, without a copy, which is let go of at once when the call is over: a Py_buffer."""
+
+    _fields_ = [("start", c_void_p), ("obj", c_void_p), ("size", c_ssize_t), ("itemsize", c_ssize_t), ("readonly", c_int),
+                ("ndim", c_int), ("format", c_char_p), ("rest", c_void_p * 4)]
+
+    def __init__(self, data, writable=False):
+        super().__init__()
+        if writable and memoryview(data).readonly:
+            raise TypeError(f"a read-write bytes-like object is required, not '{type(data).__name__}'")
+        _get_buffer(data, byref(self), int(writable))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        _release_buffer(byref(self))
+        self.start, self.size = None, 0
 
 
-def _text(value, encoding="utf-8"):
-    if value is None:
+_get_buffer = _function(ctypes.pythonapi, "PyObject_GetBuffer", c_int, ctypes.py_object, POINTER(_Memory), c_int)
+_release_buffer = _function(ctypes.pythonapi, "PyBuffer_Release", None, POINTER(_Memory))
+
+
+class _Signals:
+    """Becomes readable when a signal comes, in the instant before a call too: Python's handler in C writes to it."""
+
+    _read = _write = None
+    _process = None
+
+    def __enter__(self):
+        if _Signals._process != os.getpid():  # A child of fork would wake its parent.
+            _Signals._read, _Signals._write = socket.socketpair()
+            _Signals._read.setblocking(False)
+            _Signals._write.setblocking(False)
+            _Signals._process = os.getpid()
+        self._drain()  # Of signals that came after the last call.
+        self._before = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+        return self
+
+    def __exit__(self, *_):
+        signal.set_wakeup_fd(self._before, warn_on_full_buffer=False)
+
+    def fileno(self):
+        return self._read.fileno()
+
+    def handle(self):
+        """Runs the handlers of the signals that came, and tells who listened before, such as asyncio."""
+        came = self._drain()
+        if came and self._before not in (-1, self._write.fileno()):
+            with contextlib.suppress(OSError):
+                os.write(self._before, came)
+        _run_handlers()
+
+    def _drain(self):
+        try:
+            return self._read.recv(4096)
+        except BlockingIOError:
+            return b""
+
+
+class _any_of:
+    """One descriptor that stands for all."""
+
+    # contextlib.contextmanager would make a cycle of an error, and what it holds wait for the collector.
+    def __init__(self, tokens):
+        self._tokens, self._poll = tokens, None
+
+    def __enter__(self):
+        if len(self._tokens) < 2:
+            return self._tokens[0].fileno() if self._tokens else -1
+        self._poll = select.epoll()
+        for token in self._tokens:
+            self._poll.register(token, select.EPOLLIN)
+        return self._poll.fileno()
+
+    def __exit__(self, *_):
+        if self._poll:
+            self._poll.close()
+
+
+def _handlers_run_here():
+    return threading.current_thread() is threading.main_thread()
+
+
+def _dial_beside(host, service, deadline, tokens):
+    # In a thread, so that a handler that returns does not make it begin anew.
+    outcome, cancel, done = [], Token(), Token()
+
+    def work():
+        try:
+            with _any_of((cancel, *tokens)) as token:
+                outcome.append(_dial(host, service, deadline, token))
+        finally:
+            done.cancel()
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        with _Signals() as signals, _any_of((signals, done)) as token:
+            while not done.cancelled:
+                _wait(-1, 0, math.inf, token)
+                signals.handle()
+    except BaseException:
+        cancel.cancel()
+        worker.join()
+        if outcome[0] >= 0:
+            os.close(outcome[0])
+        raise
+    worker.join()
+    return _check(outcome[0])
+
+
+def _seconds(seconds):
+    if seconds is None:
+        return math.inf
+    if math.isnan(seconds):
+        raise ValueError("Invalid value NaN (not a number)")
+    if seconds < 0:
+        raise ValueError("Timeout value out of range")
+    if not math.isinf(seconds) and seconds * 10**9 >= 2**63:
+        raise OverflowError("timeout too large")
+    return float(seconds)
+
+
+def _size(size):
+    size = operator.index(size)
+    if size < 0:
+        raise ValueError("negative buffersize")
+    return size
+
+
+def _int(number):
+    number = operator.index(number)
+    if not -2**31 <= number < 2**31:
+        raise OverflowError("signed integer is out of range for an int of C")
+    return number
+
+
+def _host(host):
+    if isinstance(host, str):
+        host = os.fsencode(host) if host[:1] in ("/", "@") else host.encode("idna")
+    if not isinstance(host, bytes):
+        raise TypeError(f"a host is str or bytes, not '{type(host).__name__}'")
+    return _text(host)
+
+
+def _service(service):
+    if service is None:
         return None
-    text = str(value).encode(encoding)
+    return _text(service.encode() if isinstance(service, str) else b"%d" % operator.index(service))
+
+
+def _text(text):
     if b"\0" in text:
         raise ValueError("embedded null character")
     return text
 
 
-def _check(code, transferred=0):
-    if code >= 0:
+def _packed(address):
+    host, service = (address, None) if isinstance(address, (str, bytes)) else address[:2]
+    addr, length = ctypes.create_string_buffer(128), c_uint()
+    code = _address(_host(host), _service(service), addr, length)
+    if code == -errno.EINVAL:
+        raise ValueError(f"not an address: {address!r}")
+    _check(code)
+    return addr, length.value
+
+
+def _unpacked(addr, length):
+    host = ctypes.create_string_buffer(110)
+    port = _name(addr, length, host, len(host))
+    if port < 0:
+        return None  # No text stands for it.
+    text, family = os.fsdecode(host.value), ctypes.c_ushort.from_buffer(addr).value
+    return text if family == socket.AF_UNIX else (text, port)
+
+
+def _plain(address):
+    if isinstance(address, tuple):
+        return address[:2]
+    return os.fsdecode(b"@" + address[1:] if isinstance(address, bytes) and address[:1] == b"\0" else address)
+
+
+def _check(code, *expected):
+    if code >= 0 or -code in expected:
         return code
+    # Not in a variable: an error that its own traceback refers to stays until the collector comes, and all buffers with it.
+    raise _error(code)
+
+
+def _error(code):
     words = _strerror(code).decode()
-    lookup = _lookup_errors.get(-code)
-    error = socket.gaierror(lookup, words) if lookup else OSError(-code, words)
-    error.transferred = transferred
-    raise error
+    lookup = _LOOKUP_ERRORS.get(-code)
+    if lookup:
+        return socket.gaierror(lookup, words)
+    return Cancelled(-code, words) if code == -errno.ECANCELED else OSError(-code, words)
