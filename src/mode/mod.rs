@@ -132,8 +132,9 @@ fn change(socket: BorrowedFd, decide: &dyn Fn(Mode) -> (Timeout, bool)) -> Resul
     for _ in 0..ROUNDS {
         let mut before = Settings::guess(socket, tick)?;
         let mut wanted = wanted(socket, before, decide, tick)?;
-        if before == wanted {
-            // Only now it matters whether other code has touched them.
+        let mode = before.mode(Side::Receive, tick);
+        if decide(mode).0 == mode.timeout {
+            // What is kept must be there: now it matters whether other code has touched it.
             before = before.confirm(socket, tick)?;
             wanted = self::wanted(socket, before, decide, tick)?;
         }
