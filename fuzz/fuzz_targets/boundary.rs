@@ -31,13 +31,18 @@ enum Call {
     Connect(Address),
     Accept(Address),
     Wait(i32, f64),
-    Strerror(i32),
+    Recvdelim(Line),
+    Until(Until, Box<Call>),
+    Deadline(f64),
+    Token,
+    Cancel(u8, i32),
+    Strerror(isize),
     Version,
 }
 
 impl<'a> Arbitrary<'a> for Call {
     fn arbitrary(from: &mut Unstructured<'a>) -> Result<Call> {
-        Ok(match from.int_in_range(0..=18)? {
+        Ok(match from.int_in_range(0..=24)? {
             0 => Call::Setblocking(from.arbitrary()?),
             1 => Call::Getblocking,
             2 => Call::Settimeout(from.arbitrary()?),
@@ -56,8 +61,108 @@ impl<'a> Arbitrary<'a> for Call {
             15 => Call::Accept(from.arbitrary()?),
             16 => Call::Wait(from.arbitrary()?, from.arbitrary()?),
             17 => Call::Strerror(from.arbitrary()?),
-            _ => Call::Version,
+            18 => Call::Recvdelim(from.arbitrary()?),
+            19 => Call::Deadline(from.arbitrary()?),
+            20 => Call::Token,
+            21 => Call::Cancel(from.arbitrary()?, from.arbitrary()?),
+            22 => Call::Version,
+            _ => {
+                let until = from.arbitrary()?;
+                let call = Call::arbitrary(from)?;
+                // What has no form with a deadline is called as it is.
+                if call.takes_until() { Call::Until(until, Box::new(call)) } else { call }
+            }
         })
+    }
+}
+
+impl Call {
+    fn takes_until(&self) -> bool {
+        use Call::*;
+        matches!(
+            self,
+            Send(..)
+                | Recv(..)
+                | Sendto(..)
+                | Recvfrom(..)
+                | Sendmsg(..)
+                | Recvmsg(..)
+                | Sendall(..)
+                | Recvall(..)
+                | Connect(_)
+                | Accept(_)
+                | Wait(..)
+                | Recvdelim(_)
+        )
+    }
+}
+
+/// A deadline, and a token of any kind.
+#[derive(Debug)]
+struct Until {
+    deadline: f64,
+    token: Option<(u8, i32)>,
+}
+
+impl<'a> Arbitrary<'a> for Until {
+    fn arbitrary(from: &mut Unstructured<'a>) -> Result<Until> {
+        let (deadline, token) = from.arbitrary()?;
+        Ok(Until { deadline, token })
+    }
+}
+
+impl Until {
+    /// Whatever it is, nothing waits for long.
+    fn deadline(&self) -> f64 {
+        let soon = sock::sock_deadline(0.0005);
+        if self.deadline > soon && self.deadline < 9e9 || self.deadline == f64::INFINITY { soon } else { self.deadline }
+    }
+
+    fn token(&self) -> c_int {
+        self.token.map_or(-1, |(which, any)| descriptor(which, any))
+    }
+}
+
+/// A buffer for a line, of which a part is there.
+#[derive(Debug)]
+struct Line {
+    buffer: Buffer,
+    have: Option<u16>,
+    delim: Vec<u8>,
+    no_delim: bool,
+}
+
+impl<'a> Arbitrary<'a> for Line {
+    fn arbitrary(from: &mut Unstructured<'a>) -> Result<Line> {
+        let (buffer, have, delim, no_delim) = from.arbitrary()?;
+        Ok(Line { buffer, have, delim, no_delim })
+    }
+}
+
+impl Line {
+    /// What is there is never more than the memory has, unless the library must refuse it.
+    fn call(&self, memory: &mut [u8], fd: c_int, until: Option<(f64, c_int)>) -> i64 {
+        let (data, size) = self.buffer.parts(memory);
+        let before = self.have.map_or(0, usize::from);
+        let mut have = before;
+        let place = if self.have.is_some() { &raw mut have } else { null_mut() };
+        let delim = if self.no_delim { std::ptr::null() } else { self.delim.as_ptr().cast() };
+        // SAFETY: the memory has room for what the lengths say, or the library refuses them before it looks.
+        let code = unsafe {
+            match until {
+                None => sock::sock_recvdelim(fd, data, size, place, delim, self.delim.len()),
+                Some((deadline, token)) => {
+                    sock::sock_recvdelim_until(fd, data, size, place, delim, self.delim.len(), deadline, token)
+                }
+            }
+        } as i64;
+        assert!(have >= before && (have == before || have <= size), "{before} bytes became {have} of {size}");
+        assert!(code <= have as i64);
+        if code > 0 {
+            let line = &memory[..code as usize];
+            assert!(line.ends_with(&self.delim), "the delimiter is not at the end");
+        }
+        code
     }
 }
 
@@ -140,6 +245,9 @@ impl<'a> Arbitrary<'a> for Message {
     }
 }
 
+/// Nobody cancels it.
+static TOKEN: LazyLock<RawFd> = LazyLock::new(|| sock::sock_token());
+
 /// Of every kind, sockets and not.
 static DESCRIPTORS: LazyLock<Vec<RawFd>> = LazyLock::new(|| {
     let mut all = Vec::new();
@@ -162,20 +270,35 @@ static DESCRIPTORS: LazyLock<Vec<RawFd>> = LazyLock::new(|| {
         assert_eq!(libc::pipe(pair.as_mut_ptr()), 0);
         all.extend(pair);
     }
+    // And what a wait may be cancelled by.
+    // SAFETY: plain system calls.
+    unsafe {
+        let cancelled = sock::sock_token();
+        assert_eq!(sock::sock_cancel(cancelled), 0);
+        all.extend([*TOKEN, cancelled, libc::eventfd(0, 0), libc::epoll_create1(0)]);
+    }
     all.push(std::mem::ManuallyDrop::new(std::fs::File::open("/dev/null").expect("/dev/null")).as_raw_fd());
     all
 });
 
 const UNTOUCHED: c_int = 4095;
 
-fuzz_target!(|input: (u8, i32, Call)| {
-    let (which, any, mut call) = input;
+fn descriptor(which: u8, any: i32) -> c_int {
     let all = &*DESCRIPTORS;
-    let fd = match all.get(which as usize % (all.len() + 2)) {
+    match all.get(which as usize % (all.len() + 2)) {
         Some(fd) => *fd,
         // Negative, or more than there can be: no descriptor that the fuzzer itself has.
         None => any | if any & 2 == 0 { i32::MIN } else { 1 << 30 },
+    }
+}
+
+fuzz_target!(|input: (u8, i32, Call)| {
+    let (which, any, call) = input;
+    let (until, mut call) = match call {
+        Call::Until(until, call) => (Some(until), *call),
+        call => (None, call),
     };
+    let fd = descriptor(which, any);
     let sets = matches!(call, Call::Settimeout(_) | Call::Setblocking(_) | Call::Setinterrupt(_));
     if !sets {
         // Whatever was set, nothing waits for long.
@@ -188,6 +311,7 @@ fuzz_target!(|input: (u8, i32, Call)| {
     // SAFETY: pointers are NULL or to locals that have room for what the lengths say; where the lengths say more, the
     // library refuses them before it looks. `errno` is this thread's own.
     let (code, errno) = unsafe {
+        let limits = until.map(|until| (until.deadline(), until.token()));
         *libc::__errno_location() = UNTOUCHED;
         let code = match &mut call {
             Call::Setblocking(on) => sock::sock_setblocking(fd, *on) as i64,
@@ -200,49 +324,99 @@ fuzz_target!(|input: (u8, i32, Call)| {
             Call::Getinterrupt => sock::sock_getinterrupt(fd).into(),
             Call::Send(buffer, flags) => {
                 let (data, len) = buffer.parts(&mut memory);
-                sock::sock_send(fd, data, len, *flags) as i64
+                match limits {
+                    None => sock::sock_send(fd, data, len, *flags) as i64,
+                    Some((deadline, token)) => sock::sock_send_until(fd, data, len, *flags, deadline, token) as i64,
+                }
             }
             Call::Recv(buffer, flags) => {
                 let (data, len) = buffer.parts(&mut memory);
-                sock::sock_recv(fd, data, len, *flags) as i64
+                match limits {
+                    None => sock::sock_recv(fd, data, len, *flags) as i64,
+                    Some((deadline, token)) => sock::sock_recv_until(fd, data, len, *flags, deadline, token) as i64,
+                }
             }
             Call::Sendto(buffer, flags, address) => {
                 let ((data, len), (to, to_len)) = (buffer.parts(&mut memory), address.to());
-                sock::sock_sendto(fd, data, len, *flags, to, to_len) as i64
+                match limits {
+                    None => sock::sock_sendto(fd, data, len, *flags, to, to_len) as i64,
+                    Some((deadline, token)) => {
+                        sock::sock_sendto_until(fd, data, len, *flags, to, to_len, deadline, token) as i64
+                    }
+                }
             }
             Call::Recvfrom(buffer, flags, address) => {
                 let ((data, len), (from, from_len)) = (buffer.parts(&mut memory), address.from());
-                sock::sock_recvfrom(fd, data, len, *flags, from, from_len) as i64
+                match limits {
+                    None => sock::sock_recvfrom(fd, data, len, *flags, from, from_len) as i64,
+                    Some((deadline, token)) => {
+                        sock::sock_recvfrom_until(fd, data, len, *flags, from, from_len, deadline, token) as i64
+                    }
+                }
             }
-            Call::Sendmsg(message, flags) => {
-                with(message, &mut memory, |message| sock::sock_sendmsg(fd, message, *flags) as i64)
-            }
-            Call::Recvmsg(message, flags) => {
-                with(message, &mut memory, |message| sock::sock_recvmsg(fd, message, *flags) as i64)
-            }
+            Call::Sendmsg(message, flags) => with(message, &mut memory, |message| match limits {
+                None => sock::sock_sendmsg(fd, message, *flags) as i64,
+                Some((deadline, token)) => sock::sock_sendmsg_until(fd, message, *flags, deadline, token) as i64,
+            }),
+            Call::Recvmsg(message, flags) => with(message, &mut memory, |message| match limits {
+                None => sock::sock_recvmsg(fd, message, *flags) as i64,
+                Some((deadline, token)) => sock::sock_recvmsg_until(fd, message, *flags, deadline, token) as i64,
+            }),
             Call::Sendall(buffer, flags, null) => {
                 let (data, len) = buffer.parts(&mut memory);
-                sock::sock_sendall(fd, data, len, *flags, out(*null, &mut count)).into()
+                match limits {
+                    None => sock::sock_sendall(fd, data, len, *flags, out(*null, &mut count)).into(),
+                    Some((deadline, token)) => {
+                        sock::sock_sendall_until(fd, data, len, *flags, out(*null, &mut count), deadline, token).into()
+                    }
+                }
             }
             Call::Recvall(buffer, flags, null) => {
                 let (data, len) = buffer.parts(&mut memory);
-                sock::sock_recvall(fd, data, len, *flags, out(*null, &mut count)).into()
+                match limits {
+                    None => sock::sock_recvall(fd, data, len, *flags, out(*null, &mut count)).into(),
+                    Some((deadline, token)) => {
+                        sock::sock_recvall_until(fd, data, len, *flags, out(*null, &mut count), deadline, token).into()
+                    }
+                }
             }
             Call::Connect(address) => {
                 let (to, len) = address.to();
-                sock::sock_connect(fd, to, len).into()
+                match limits {
+                    None => sock::sock_connect(fd, to, len).into(),
+                    Some((deadline, token)) => sock::sock_connect_until(fd, to, len, deadline, token).into(),
+                }
             }
             Call::Accept(address) => {
                 let (from, len) = address.from();
-                sock::sock_accept(fd, from, len).into()
+                match limits {
+                    None => sock::sock_accept(fd, from, len).into(),
+                    Some((deadline, token)) => sock::sock_accept_until(fd, from, len, deadline, token).into(),
+                }
             }
             Call::Wait(events, seconds) => {
                 let seconds =
                     if *seconds > 0.002 && *seconds < 9e9 || *seconds == f64::INFINITY { 0.001 } else { *seconds };
-                sock::sock_wait(fd, *events, seconds).into()
+                match limits {
+                    None => sock::sock_wait(fd, *events, seconds).into(),
+                    Some((deadline, token)) => sock::sock_wait_until(fd, *events, deadline, token).into(),
+                }
+            }
+            Call::Recvdelim(line) => line.call(&mut memory, fd, limits),
+            Call::Until(..) => unreachable!("taken apart"),
+            Call::Deadline(seconds) => {
+                let told = sock::sock_deadline(*seconds);
+                assert!(told.is_nan() == seconds.is_nan());
+                0
+            }
+            Call::Token => sock::sock_token().into(),
+            // One token is to stay as it is.
+            Call::Cancel(which, any) => {
+                let token = descriptor(*which, *any);
+                if token == *TOKEN { 0 } else { sock::sock_cancel(token).into() }
             }
             Call::Strerror(code) => {
-                assert!(!std::ffi::CStr::from_ptr(sock::sock_strerror(*code as isize)).is_empty());
+                assert!(!std::ffi::CStr::from_ptr(sock::sock_strerror(*code)).is_empty());
                 0
             }
             Call::Version => {
@@ -258,7 +432,7 @@ fuzz_target!(|input: (u8, i32, Call)| {
         assert_eq!(errno, UNTOUCHED, "a success touched errno");
     }
     assert!(count <= memory.len());
-    if matches!(call, Call::Accept(_)) && code >= 0 {
+    if matches!(call, Call::Accept(_) | Call::Token) && code >= 0 {
         // SAFETY: the descriptor is new.
         unsafe { libc::close(code as c_int) };
     }
