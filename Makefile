@@ -34,7 +34,9 @@ version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' $(source)/Cargo.toml)
 soname := libsock.so.$(firstword $(subst ., ,$(version)))
 shared := $(build)/libsock.so.$(version)
 static := $(build)/libsock.a
-examples := $(patsubst $(source)/examples-c/%.c,$(build)/examples-c/%,$(wildcard $(source)/examples-c/*.c))
+# tls-fetch needs OpenSSL, which nothing else here does: its first lines say how to build it.
+examples := $(patsubst $(source)/examples-c/%.c,$(build)/examples-c/%,\
+    $(filter-out %/tls-fetch.c,$(wildcard $(source)/examples-c/*.c)))
 
 .DELETE_ON_ERROR:
 .PHONY: all lib examples demo test clean help FORCE

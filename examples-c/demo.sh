@@ -1,5 +1,6 @@
 #!/bin/sh
-# Shows the three modes, then a client with a timeout against a web server and against a slow one.
+# Shows the three modes, then a client with a deadline against a web server and against a slow one, how it is cancelled,
+# and one that reads lines.
 # Fails if anything does not go as it says.
 #
 # usage: demo.sh DIRECTORY, where the programs are
@@ -26,7 +27,7 @@ fail() {
     exit 1
 }
 
-# Starts a server in the background and takes its $url from the first line that it prints.
+# Starts a server in the background and takes its $address from the first line that it prints.
 start() {
     rm -f "$work/line"
     mkfifo "$work/line" || exit
@@ -34,18 +35,13 @@ start() {
     servers="$servers $!"
     exec 3<"$work/line" # It stays open, so that whatever else the server prints does not kill it.
     read -r line <&3 || fail "$1 did not start: $(cat "$work/log")"
-    url=$(expr "$line" : '.*\(http://[0-9.:]*/\)') || fail "$1 did not tell its address"
+    address=$(expr "$line" : '.*[ /]\([0-9.]*:[0-9]*\)') || fail "$1 did not tell its address"
 }
 
-# Runs the client, shows what it has to say, and checks its exit code.
-fetch() {
-    expected=$1
-    shift
-    echo "   \$ fetch $*"
-    "$programs/fetch" "$@" >"$work/body" 2>"$work/said"
-    code=$?
+# Shows what the client has to say, and checks its exit code.
+said() {
     sed 's/^/   /' "$work/said"
-    [ $code -eq "$expected" ] || fail "fetch ended with exit code $code and not $expected"
+    [ "$1" -eq "$2" ] || fail "fetch ended with exit code $1 and not $2"
 }
 
 echo "1. One socketpair in each mode: what a receive says, and after how long"
@@ -62,13 +58,32 @@ else
     echo "2. A web server (serve, there being no python3), and a client with 5 s in all"
     start "$programs/serve" "$work/site/page"
 fi
-fetch 0 "${url}page" 5
+echo "   \$ fetch http://$address/page 5"
+"$programs/fetch" "http://$address/page" 5 >"$work/body" 2>"$work/said"
+said $? 0
 cmp -s "$work/body" "$work/site/page" || fail "that is not the page"
 echo "   The page is whole."
 echo
 
 echo "3. A server that takes a minute to answer, and a client with 1 s in all"
 start "$programs/serve" "$work/site/page" 60
-fetch 2 "${url}page" 1
-grep -q 'Timed out after 1\.' "$work/said" || fail "the timeout did not fire on time"
-echo "   The timeout fired on time: not early, and less than a second late."
+"$programs/fetch" "http://$address/" 1 >"$work/body" 2>"$work/said"
+said $? 2
+grep -q 'Timed out after 1\.' "$work/said" || fail "the deadline did not end it on time"
+echo "   The deadline ended it on time: not early, and less than a second late."
+echo "   The same with a minute, and Ctrl-C after 0.5 s, which cancels a token:"
+"$programs/fetch" "http://$address/" 60 >"$work/body" 2>"$work/said" &
+fetch=$! others=$servers
+servers="$servers $fetch"
+sleep 0.5
+kill -INT $fetch
+wait $fetch
+said $? 130
+servers=$others
+echo
+
+echo "4. A server that sends back what it gets, and a client that reads by lines"
+start "$programs/echo-server"
+printf 'one line\nand another\n' | "$programs/line-client" "${address%:*}" "${address#*:}" 5 >"$work/lines" ||
+    fail "line-client failed"
+sed 's/^/   /' "$work/lines"

@@ -1,20 +1,19 @@
 /*
- * A TCP server that sends back what it receives, with a thread for each client. Every wait has a
- * timeout, so that on SIGINT or SIGTERM each thread soon finds out and ends in an orderly way.
+ * A TCP server that sends back what it receives, with a thread for each client, 1,200 at most. On
+ * SIGINT or SIGTERM one token stops every thread at once, and what each client got is accounted for.
  *
  *     cc echo-server.c -o echo-server -pthread $(pkg-config --cflags --libs libsock)
  *     ./echo-server 7007
  *
  * It listens at a port of the system's choice and on loopback, unless told another port, and host,
- * and prints the address. echo-client talks to it.
+ * and prints the address. In place of a port it takes the path of a Unix socket, too. A client that
+ * takes more than 60 seconds, or as many as told last, to send a piece and to take it back, is cut.
+ * echo-client talks to it.
  */
 
 #include <errno.h>
-#include <netdb.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,47 +23,48 @@
 
 #include <sock.h>
 
-#define TICK 0.25 /* seconds after which every thread looks whether it is time to stop */
+enum { MOST = 1200 };
 
-static atomic_bool stopping;
+static int token;
+static double patience = 60;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t client_left = PTHREAD_COND_INITIALIZER;
-static int clients; /* being served; under the lock */
+static int clients; /* being served; under the lock, as what follows */
+static unsigned long long bytes_received, bytes_sent;
 
 static void stop(int signal)
 {
     (void)signal;
-    stopping = 1;
+    sock_cancel(token);
 }
 
-/* Returns 0 when the client has closed its side or the server stops. */
-static int echo(int fd)
+/* Returns 0 when the client has closed its side. The counts are exact, whatever ends it. */
+static int echo(int fd, size_t *received, size_t *sent)
 {
-    char buffer[65536];
-    int code = sock_settimeout(fd, TICK);
-    while (code == 0 && !stopping) {
-        ssize_t received = sock_recv(fd, buffer, sizeof buffer, 0);
-        if (received == -ETIMEDOUT)
-            continue;
-        if (received <= 0)
-            return (int)received;
-        for (size_t sent = 0, part; sent < (size_t)received && !stopping; sent += part) {
-            code = sock_sendall(fd, buffer + sent, (size_t)received - sent, 0, &part);
-            if (code == -ETIMEDOUT) /* A slow reader: `part` tells where to go on. */
-                code = 0;
-            if (code < 0)
-                return code;
-        }
-    }
+    char piece[65536];
+    int code;
+    do {
+        double deadline = sock_deadline(patience);
+        ssize_t length = sock_recv_until(fd, piece, sizeof piece, 0, deadline, token);
+        if (length <= 0)
+            return (int)length;
+        size_t part;
+        code = sock_sendall_until(fd, piece, (size_t)length, 0, &part, deadline, token);
+        *received += (size_t)length;
+        *sent += part;
+        /* Only a wait is cancelled, and for a fast client there may be none: so the token is asked, too. */
+    } while (code == 0 && sock_wait_until(-1, 0, -1, token) != -ECANCELED);
     return code;
 }
 
-static void client_is_gone(int fd)
+static void client_is_gone(int fd, size_t received, size_t sent)
 {
     close(fd);
     pthread_mutex_lock(&lock);
     clients--;
+    bytes_received += received;
+    bytes_sent += sent;
     pthread_cond_signal(&client_left);
     pthread_mutex_unlock(&lock);
 }
@@ -72,10 +72,11 @@ static void client_is_gone(int fd)
 static void *serve(void *argument)
 {
     int fd = (int)(intptr_t)argument;
-    int code = echo(fd);
-    if (code < 0)
+    size_t received = 0, sent = 0;
+    int code = echo(fd, &received, &sent);
+    if (code < 0 && code != -ECANCELED)
         fprintf(stderr, "echo-server: client: %s\n", sock_strerror(code));
-    client_is_gone(fd);
+    client_is_gone(fd, received, sent);
     return NULL;
 }
 
@@ -87,66 +88,80 @@ static int start_serving(int fd)
     pthread_mutex_unlock(&lock);
     int code = -pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd);
     if (code < 0)
-        client_is_gone(fd);
+        client_is_gone(fd, 0, 0);
     else
         pthread_detach(thread);
     return code;
 }
 
-static void check(const char *what, int code)
+/* Further clients stay in the listener's queue. (A token ends this wait as well: it makes clients leave.) */
+static void wait_for_fewer_than(int most)
+{
+    pthread_mutex_lock(&lock);
+    while (clients >= most)
+        pthread_cond_wait(&client_left, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static int check(const char *what, int code)
 {
     if (code < 0) {
         fprintf(stderr, "echo-server: %s: %s\n", what, sock_strerror(code));
         exit(EXIT_FAILURE);
     }
+    return code;
 }
 
 static int listen_on(const char *host, const char *port)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    char ip[64], number[6];
+    char name[110];
 
-    int fd = sock_listen(host, port, 0);
-    check("listen", fd);
-    check("settimeout", sock_settimeout(fd, TICK));
+    int fd = check("listen", sock_listen(host, port, 0));
     check("getsockname", getsockname(fd, (struct sockaddr *)&address, &length) < 0 ? -errno : 0);
-    if (getnameinfo((struct sockaddr *)&address, length, ip, sizeof ip, number, sizeof number,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        check("getnameinfo", -EAFNOSUPPORT);
-    printf(strchr(ip, ':') ? "listening on [%s]:%s\n" : "listening on %s:%s\n", ip, number);
+    int number = check("name", sock_name((struct sockaddr *)&address, length, name, sizeof name));
+    const char *format = address.ss_family == AF_UNIX    ? "listening on %s\n"
+                         : address.ss_family == AF_INET6 ? "listening on [%s]:%d\n"
+                                                         : "listening on %s:%d\n";
+    printf(format, name, number);
     fflush(stdout);
     return fd;
 }
 
 int main(int argc, char *argv[])
 {
-    if (argc > 3) {
-        fputs("usage: echo-server [PORT [HOST]]\n", stderr);
+    char *rest = "";
+    if (argc > 3)
+        patience = strtod(argv[3], &rest);
+    if (argc > 4 || *rest || !(patience > 0)) {
+        fputs("usage: echo-server [PORT [HOST [SECONDS]]]\n", stderr);
         return 64;
     }
-    struct sigaction action = {.sa_handler = stop};
+    struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
+    token = check("token", sock_token());
     check("sigaction", sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGTERM, &action, NULL) < 0 ? -errno : 0);
 
-    int listener = listen_on(argc > 2 ? argv[2] : "127.0.0.1", argc > 1 ? argv[1] : "0");
-    long served = 0;
-    while (!stopping) {
-        int code = sock_accept(listener, NULL, NULL);
+    const char *port = argc > 1 ? argv[1] : "0", *host = argc > 2 ? argv[2] : "127.0.0.1";
+    int listener = *port == '/' || *port == '@' ? listen_on(port, NULL) : listen_on(host, port);
+    unsigned long long served = 0;
+    for (;;) {
+        wait_for_fewer_than(MOST);
+        int code = sock_accept_until(listener, NULL, NULL, LIBSOCK_FOREVER, token);
+        if (code == -ECANCELED)
+            break;
         if (code >= 0)
             code = start_serving(code);
         if (code >= 0) {
             served++;
-        } else if (code != -ETIMEDOUT) { /* Short of descriptors, memory or threads: that may pass. */
+        } else { /* Short of descriptors, memory or threads: that may pass. */
             fprintf(stderr, "echo-server: accept: %s\n", sock_strerror(code));
-            poll(NULL, 0, (int)(TICK * 1000));
+            sock_wait_until(-1, 0, sock_deadline(0.25), token);
         }
     }
     close(listener);
 
-    pthread_mutex_lock(&lock);
-    while (clients > 0)
-        pthread_cond_wait(&client_left, &lock);
-    pthread_mutex_unlock(&lock);
-    printf("clients served: %ld\n", served);
+    wait_for_fewer_than(1);
+    printf("clients served: %llu, bytes received: %llu, sent: %llu\n", served, bytes_received, bytes_sent);
     return EXIT_SUCCESS;
 }

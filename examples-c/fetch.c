@@ -1,37 +1,37 @@
 /*
- * An HTTP/1.1 client with one deadline for all it does: each step gets what is left of the seconds.
+ * An HTTP/1.1 client with one deadline for all it does, from looking up the name of the host to the
+ * end of the answer. Ctrl-C cancels whatever it waits for.
  *
  *     cc fetch.c -o fetch $(pkg-config --cflags --libs libsock)
  *     ./fetch http://127.0.0.1:8000/index.html 2.5 > index.html
  *
  * The body goes to stdout and one line about it to stderr. Exit code: 0 for a 2xx answer, 1 for any
- * other and for errors, 2 when the time ran out, 64 for wrong usage. The default is 10 seconds.
- * The seconds are for everything, from looking up the name of the host to the end of the answer.
+ * other and for errors, 2 when the time ran out, 130 after Ctrl-C, 64 for wrong usage. The default
+ * is 10 seconds.
  */
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sock.h>
 
-static double start, seconds = 10;
-static int fd = -1;
-static char buffer[16384]; /* What was received and not yet taken is from `at` to `end`. */
-static size_t at, end;
+static double start, deadline;
+static int token = -1, fd = -1;
+static char buffer[16384]; /* `have` bytes were received; those before `taken` are done with. */
+static size_t taken, have;
 
-static double elapsed(void)
+static void cancel(int signal)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9 - start;
+    (void)signal;
+    sock_cancel(token);
 }
 
 static _Noreturn void usage(void)
@@ -42,21 +42,14 @@ static _Noreturn void usage(void)
 
 static _Noreturn void fail(const char *what, const char *why, int code)
 {
-    fprintf(stderr, "fetch: %s: %s after %.3f s\n", what, why, elapsed());
+    fprintf(stderr, "fetch: %s: %s after %.3f s\n", what, why, sock_deadline(0) - start);
     exit(code);
 }
 
 static void check(const char *what, ssize_t code)
 {
     if (code < 0)
-        fail(what, sock_strerror(code), code == -ETIMEDOUT ? 2 : 1);
-}
-
-/* What is left of the time for the next call. It is never 0: that is non-blocking mode. */
-static double time_left(void)
-{
-    double left = seconds - elapsed();
-    return left > 0 ? left : 1e-9;
+        fail(what, sock_strerror(code), code == -ETIMEDOUT ? 2 : code == -ECANCELED ? 130 : 1);
 }
 
 /* Connects to the URL's host and asks for its path. */
@@ -83,39 +76,49 @@ static void request(const char *url)
     if (length >= (int)sizeof text)
         usage();
 
-    fd = sock_dial(host, port, time_left());
+    fd = sock_dial_until(host, port, deadline, token);
     check("connect", fd);
-    check("send", sock_settimeout(fd, time_left()));
-    check("send", sock_sendall(fd, text, (size_t)length, 0, NULL));
+    check("send", sock_sendall_until(fd, text, (size_t)length, 0, NULL, deadline, token));
 }
 
-/* Sees to it that something is in the buffer; 0 once the server has closed the connection. */
+/* Moves what is not yet taken to the front of the buffer. */
+static void make_room(void)
+{
+    have -= taken;
+    memmove(buffer, buffer + taken, have);
+    taken = 0;
+}
+
+/* Takes a line, without its end. It is valid until more is taken. */
+static char *take_line(void)
+{
+    make_room();
+    ssize_t length = sock_recvdelim_until(fd, buffer, sizeof buffer, &have, "\n", 1, deadline, token);
+    if (length == 0 || length == -EPIPE)
+        fail("answer", "cut short", 1);
+    if (length == -EMSGSIZE)
+        fail("answer", "line too long", 1);
+    check("receive", length);
+    taken = (size_t)length;
+    buffer[length - 1] = '\0';
+    if (length > 1 && buffer[length - 2] == '\r')
+        buffer[length - 2] = '\0';
+    return buffer;
+}
+
+/* Sees to it that there is something to take; 0 once the server has closed the connection. */
 static int fill(void)
 {
-    if (at == end) {
-        check("receive", sock_settimeout(fd, time_left()));
-        ssize_t received = sock_recv(fd, buffer, sizeof buffer, 0);
-        check("receive", received);
-        at = 0;
-        end = (size_t)received;
-    }
-    return at < end;
-}
-
-/* Takes a line, without its end, and returns its length. */
-static size_t take_line(char *line, size_t room)
-{
-    for (size_t length = 0; length < room; length++) {
-        if (!fill())
-            fail("answer", "cut short", 1);
-        line[length] = buffer[at++];
-        if (line[length] == '\n') {
-            length -= length > 0 && line[length - 1] == '\r';
-            line[length] = '\0';
-            return length;
-        }
-    }
-    fail("answer", "line too long", 1);
+    if (taken < have)
+        return 1;
+    /* Only a wait is cancelled, and for a fast server there may be none: so the token is asked, too. */
+    if (sock_wait_until(-1, 0, -1, token) == -ECANCELED)
+        check("receive", -ECANCELED);
+    ssize_t received = sock_recv_until(fd, buffer, sizeof buffer, 0, deadline, token);
+    check("receive", received);
+    taken = 0;
+    have = (size_t)received;
+    return have > 0;
 }
 
 /* Copies so many bytes to stdout, or all until the server closes for UINTMAX_MAX; returns how many. */
@@ -123,10 +126,10 @@ static uintmax_t take_bytes(uintmax_t count)
 {
     uintmax_t left = count;
     while (left > 0 && fill()) {
-        size_t part = end - at < left ? end - at : (size_t)left;
-        if (fwrite(buffer + at, 1, part, stdout) != part)
-            fail("stdout", sock_strerror(errno), 1);
-        at += part;
+        size_t part = have - taken < left ? have - taken : (size_t)left;
+        if (fwrite(buffer + taken, 1, part, stdout) != part)
+            fail("stdout", sock_strerror(-errno), 1);
+        taken += part;
         left -= part;
     }
     if (left > 0 && count != UINTMAX_MAX)
@@ -146,14 +149,13 @@ static uintmax_t number(const char *text, int base)
 
 static uintmax_t take_chunks(void)
 {
-    char line[1024];
     uintmax_t size, total = 0;
-    while (take_line(line, sizeof line), size = number(line, 16)) {
+    while ((size = number(take_line(), 16)) > 0) {
         total += take_bytes(size);
-        if (take_line(line, sizeof line) > 0)
+        if (*take_line())
             fail("answer", "chunk without an end", 1);
     }
-    while (take_line(line, sizeof line) > 0) /* trailers */
+    while (*take_line()) /* trailers */
         ;
     return total;
 }
@@ -161,16 +163,15 @@ static uintmax_t take_chunks(void)
 /* Takes the answer, with its body, and returns its status. */
 static int take_answer(void)
 {
-    char line[8192];
+    char *line;
     int status, chunked;
     uintmax_t length;
     do { /* 1xx answers come before the one that counts. */
         length = UINTMAX_MAX;
         chunked = 0;
-        take_line(line, sizeof line);
-        if (sscanf(line, "HTTP/1.%*1[01] %3d", &status) != 1)
+        if (sscanf(take_line(), "HTTP/1.%*1[01] %3d", &status) != 1)
             fail("answer", "not HTTP/1.1", 1);
-        while (take_line(line, sizeof line) > 0) {
+        while (*(line = take_line())) {
             if (strncasecmp(line, "Content-Length:", 15) == 0)
                 length = number(line + 15, 10);
             else if (strncasecmp(line, "Transfer-Encoding:", 18) == 0)
@@ -181,19 +182,24 @@ static int take_answer(void)
         length = 0;
     length = chunked ? take_chunks() : take_bytes(length);
     if (fflush(stdout) != 0)
-        fail("stdout", sock_strerror(errno), 1);
-    fprintf(stderr, "fetch: status %d, %ju bytes in %.3f s\n", status, length, elapsed());
+        fail("stdout", sock_strerror(-errno), 1);
+    fprintf(stderr, "fetch: status %d, %ju bytes in %.3f s\n", status, length, sock_deadline(0) - start);
     return status;
 }
 
 int main(int argc, char *argv[])
 {
+    struct sigaction action = {.sa_handler = cancel};
+    double seconds = 10;
     char *rest = "";
     if (argc == 3)
         seconds = strtod(argv[2], &rest);
     if (argc < 2 || argc > 3 || *rest || !(seconds > 0))
         usage();
-    start = elapsed();
+    start = sock_deadline(0);
+    deadline = sock_deadline(seconds);
+    check("token", token = sock_token());
+    check("sigaction", sigaction(SIGINT, &action, NULL) < 0 ? -errno : 0);
     request(argv[1]);
     int status = take_answer();
     close(fd);

@@ -1,17 +1,20 @@
 /*
  * Gives one file to whoever asks, over HTTP/1.0, so many seconds late if told to: a server to try a
- * client's timeouts on. It serves one client after the other, and none can hold it up for ever.
+ * client's timeouts on. A few threads accept and serve, so that it never has more clients than
+ * threads; the others wait in the listener's queue. A client has so many seconds for all of it, 10
+ * if not told otherwise. On SIGINT or SIGTERM one token stops every thread, wherever it waits.
  *
- *     cc serve.c -o serve $(pkg-config --cflags --libs libsock)
- *     ./serve page.html 5
+ *     cc serve.c -o serve -pthread $(pkg-config --cflags --libs libsock)
+ *     ./serve page.html 5 60
  *
  * It listens on loopback, at a port of the system's choice, and prints its URL.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,84 +23,103 @@
 
 #include <sock.h>
 
-static int listen_on_loopback(void)
+enum { CLIENTS = 8 };
+
+static int token, listener, file;
+static double delay, patience = 10;
+
+static void stop(int signal)
 {
-    struct sockaddr_in address;
-    socklen_t length = sizeof address;
-    int fd = sock_listen("127.0.0.1", "0", 0);
-    if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
-        perror("serve: listen");
+    (void)signal;
+    sock_cancel(token);
+}
+
+static int check(const char *what, int code)
+{
+    if (code < 0) {
+        fprintf(stderr, "serve: %s: %s\n", what, sock_strerror(code));
         exit(EXIT_FAILURE);
     }
-    printf("serving at http://127.0.0.1:%d/\n", ntohs(address.sin_port));
-    fflush(stdout);
-    return fd;
+    return code;
 }
 
-/* Receives up to the empty line that ends a request. */
-static int take_request(int fd)
-{
-    char text[4096];
-    size_t length = 0;
-    while (length < sizeof text - 1) {
-        ssize_t received = sock_recv(fd, text + length, sizeof text - 1 - length, 0);
-        if (received <= 0)
-            return received == 0 ? -EPIPE : (int)received;
-        length += (size_t)received;
-        text[length] = '\0';
-        if (strstr(text, "\r\n\r\n"))
-            return 0;
-    }
-    return -EMSGSIZE;
-}
-
-static int answer(int fd, FILE *file)
+static int answer(int fd, double deadline)
 {
     char piece[16384] = "HTTP/1.0 200 OK\r\n\r\n";
-    size_t length = strlen(piece);
-    rewind(file);
-    do {
-        int code = sock_sendall(fd, piece, length, 0, NULL);
+    ssize_t length = (ssize_t)strlen(piece);
+    for (off_t at = 0; length > 0; at += length) {
+        int code = sock_sendall_until(fd, piece, (size_t)length, 0, NULL, deadline, token);
         if (code < 0)
             return code;
-    } while ((length = fread(piece, 1, sizeof piece, file)) > 0);
-    return ferror(file) ? -EIO : 0;
+        length = pread(file, piece, sizeof piece, at);
+    }
+    return length < 0 ? -errno : 0;
 }
 
-static int serve(int fd, FILE *file, double delay)
+static int serve(int fd)
 {
-    int code = sock_settimeout(fd, 10);
-    if (code == 0)
-        code = take_request(fd);
-    if (code < 0)
-        return code;
+    double deadline = sock_deadline(delay + patience);
+    char request[4096];
+    size_t have = 0;
+    ssize_t length = sock_recvdelim_until(fd, request, sizeof request, &have, "\r\n\r\n", 4, deadline, token);
+    if (length <= 0)
+        return (int)length;
     /* Nothing more is expected of the client: what can be received is its farewell. */
-    code = sock_wait(fd, POLLIN, delay);
+    int code = sock_wait_until(fd, POLLIN, sock_deadline(delay), token);
     if (code > 0)
-        return -ECANCELED;
-    return code == -ETIMEDOUT || code == -EAGAIN ? answer(fd, file) : code;
+        return -EPIPE;
+    return code == -ETIMEDOUT ? answer(fd, deadline) : code;
+}
+
+static void *accept_and_serve(void *argument)
+{
+    (void)argument;
+    for (;;) {
+        int fd = sock_accept_until(listener, NULL, NULL, LIBSOCK_FOREVER, token);
+        int code = fd < 0 ? fd : serve(fd);
+        if (fd >= 0)
+            close(fd);
+        if (code == -ECANCELED)
+            return NULL;
+        if (code < 0)
+            fprintf(stderr, "serve: %s\n", sock_strerror(code));
+        if (fd < 0) /* Short of descriptors or memory: that may pass. */
+            sock_wait_until(-1, 0, sock_deadline(0.25), token);
+    }
+}
+
+static void listen_on_loopback(void)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    listener = check("listen", sock_listen("127.0.0.1", "0", 0));
+    check("getsockname", getsockname(listener, (struct sockaddr *)&address, &length) < 0 ? -errno : 0);
+    printf("serving at http://127.0.0.1:%d/\n", sock_name((struct sockaddr *)&address, length, NULL, 0));
+    fflush(stdout);
 }
 
 int main(int argc, char *argv[])
 {
-    char *rest = "";
-    double delay = argc == 3 ? strtod(argv[2], &rest) : 0;
-    if (argc < 2 || argc > 3 || *rest || !(delay >= 0)) {
-        fputs("usage: serve FILE [SECONDS]\n", stderr);
+    char *rest = "", *more = "";
+    if (argc > 2)
+        delay = strtod(argv[2], &rest);
+    if (argc > 3)
+        patience = strtod(argv[3], &more);
+    if (argc < 2 || argc > 4 || *rest || *more || !(delay >= 0) || !(patience > 0)) {
+        fputs("usage: serve FILE [DELAY [PATIENCE]]\n", stderr);
         return 64;
     }
-    FILE *file = fopen(argv[1], "rb");
-    if (!file) {
-        perror(argv[1]);
-        return EXIT_FAILURE;
-    }
-    for (int listener = listen_on_loopback();;) {
-        int fd = sock_accept(listener, NULL, NULL);
-        int code = fd < 0 ? fd : serve(fd, file, delay);
-        if (code < 0)
-            fprintf(stderr, "serve: %s\n", sock_strerror(code));
-        if (fd < 0)
-            return EXIT_FAILURE;
-        close(fd);
-    }
+    file = open(argv[1], O_RDONLY);
+    check(argv[1], file < 0 ? -errno : 0);
+    token = check("token", sock_token());
+    listen_on_loopback();
+
+    struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
+    check("sigaction", sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGTERM, &action, NULL) < 0 ? -errno : 0);
+    pthread_t threads[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++)
+        check("thread", -pthread_create(&threads[i], NULL, accept_and_serve, NULL));
+    for (int i = 0; i < CLIENTS; i++)
+        pthread_join(threads[i], NULL);
+    return EXIT_SUCCESS;
 }

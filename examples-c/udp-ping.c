@@ -6,14 +6,11 @@
  *     ./udp-ping
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sock.h>
@@ -31,23 +28,14 @@ static ssize_t check(const char *what, ssize_t code)
     return code;
 }
 
-static double now(void)
+/* A socket on loopback, at a port of the system's choice, which is put in `port`. */
+static int listen_on_loopback(char port[6])
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* A socket on loopback, at a port of the system's choice, which is put in `address`. */
-static int open_socket(struct sockaddr_in *address)
-{
-    socklen_t length = sizeof *address;
-    *address = (struct sockaddr_in){.sin_family = AF_INET};
-    address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)address, length) < 0
-        || getsockname(fd, (struct sockaddr *)address, &length) < 0)
-        check("socket", -errno);
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    int fd = (int)check("listen", sock_listen("127.0.0.1", "0/udp", 0));
+    check("getsockname", getsockname(fd, (struct sockaddr *)&address, &length) < 0 ? -errno : 0);
+    snprintf(port, 6, "%d", sock_name((struct sockaddr *)&address, length, NULL, 0));
     return fd;
 }
 
@@ -57,7 +45,7 @@ static void *respond(void *argument)
     int fd = *(int *)argument;
     for (int count = 1;; count++) {
         char message[64];
-        struct sockaddr_in from;
+        struct sockaddr_storage from;
         socklen_t length = sizeof from;
         ssize_t size = sock_recvfrom(fd, message, sizeof message, 0, (struct sockaddr *)&from, &length);
         if (check("respond", size) == 0)
@@ -67,30 +55,29 @@ static void *respond(void *argument)
     }
 }
 
-/* Asks and waits for an answer with that number; older ones, which come late, do not count. */
+/* Asks and waits for an answer with that number. Older ones, which come late, do not prolong the wait. */
 static ssize_t ask(int fd, int number, double seconds)
 {
-    double deadline = now() + seconds;
+    double deadline = sock_deadline(seconds);
     int answer;
     ssize_t size = check("send", sock_send(fd, &number, sizeof number, 0));
-    do {
-        double left = deadline - now();
-        check("settimeout", sock_settimeout(fd, left > 0 ? left : 1e-9));
-        size = sock_recv(fd, &answer, sizeof answer, 0);
-    } while (size == sizeof answer && answer != number);
+    do
+        size = sock_recv_until(fd, &answer, sizeof answer, 0, deadline, -1);
+    while (size == sizeof answer && answer != number);
     return size;
 }
 
 int main(void)
 {
-    struct sockaddr_in address, own;
-    int responder = open_socket(&address), fd = open_socket(&own), answered = 0, retries = 0;
+    char port[6], service[16];
+    int responder = listen_on_loopback(port), answered = 0, retries = 0;
+    snprintf(service, sizeof service, "%s/udp", port);
+    int fd = (int)check("connect", sock_dial("127.0.0.1", service, LIBSOCK_FOREVER));
     pthread_t thread;
     check("thread", -pthread_create(&thread, NULL, respond, &responder));
-    check("connect", sock_connect(fd, (struct sockaddr *)&address, sizeof address));
 
     for (int number = 1; number <= PINGS; number++) {
-        double start = now(), patience = PATIENCE;
+        double start = sock_deadline(0), patience = PATIENCE;
         int tries = 1;
         ssize_t code = ask(fd, number, patience);
         for (; code == -ETIMEDOUT && tries < TRIES; tries++)
@@ -101,7 +88,7 @@ int main(void)
             answered++;
         }
         printf("ping %2d: %s after %7.2f ms, tries: %d\n", number, code < 0 ? "no answer" : "answered",
-               (now() - start) * 1e3, tries);
+               (sock_deadline(0) - start) * 1e3, tries);
     }
 
     check("send", sock_send(fd, NULL, 0, 0));
