@@ -14,7 +14,7 @@ command -v npm >/dev/null || install nodejs npm
 npm install --no-audit --no-fund --prefix "$build/ffi-node" koffi@3.3.4
 
 # Ruby: fiddle is a part of it.
-install ruby
+install ruby rubocop
 
 # Lua
 install luajit

@@ -2,9 +2,9 @@
 
 # What examples-ffi/SCENARIO.md describes. usage: ruby scenario.rb HOST PORT
 
-require "socket"
-require "zlib"
-require_relative "sock"
+require 'socket'
+require 'zlib'
+require_relative 'sock'
 
 def pair
   UNIXSocket.pair.map { |io| Sock.new(io) }
@@ -30,15 +30,15 @@ def not_ready
   begin
     near.recv(1)
   rescue IO::WaitReadable
-    puts "non-blocking: not ready"
+    puts 'non-blocking: not ready'
   end
   on_time = times_out?(near, 0.25)
-  far.sendall("x")
-  puts "timeout of 0.25 s: fired on time, and the socket is still good" if on_time && near.recv(1) == "x"
+  far.sendall('x')
+  puts 'timeout of 0.25 s: fired on time, and the socket is still good' if on_time && near.recv(1) == 'x'
 end
 
 def echo(host, port)
-  data = ((0..250).to_a.pack("C*") * 33_421).byteslice(0, 8 << 20)
+  data = ((0..250).to_a.pack('C*') * 33_421).byteslice(0, 8 << 20)
   received = TCPSocket.open(host, port) do |io|
     connection = Sock.new(io)
     connection.timeout = 30
@@ -47,14 +47,14 @@ def echo(host, port)
   end
   return unless received == data
 
-  puts format("echo: %<size>d bytes there and back, Adler-32 %<sum>08x",
+  puts format('echo: %<size>d bytes there and back, Adler-32 %<sum>08x',
               size: received.bytesize, sum: Zlib.adler32(received))
 end
 
 def early_close
   near, far = pair
   far.sendall("\0" * 1000)
-  far.io.close
+  far.close
   begin
     near.recvall(4096)
   rescue EOFError => e
@@ -72,17 +72,17 @@ def interrupted
   sender = spawn("sleep 0.1; kill -USR1 #{Process.pid}")
   on_time = times_out?(near, 0.5)
   Process.wait(sender)
-  puts "signal during a timeout of 0.5 s: handled, and fired on time" if on_time && handled == 1
+  puts 'signal during a timeout of 0.5 s: handled, and fired on time' if on_time && handled == 1
 end
 
 def by_name
-  listener = Sock.listen("127.0.0.1", 0)
-  near = Sock.dial("localhost", listener.io.local_address.ip_port, 5)
+  listener = Sock.listen('127.0.0.1', 0)
+  near = Sock.dial('localhost', listener.local_address.ip_port, 5)
   far = listener.accept
-  near.sendall("hello")
-  return unless near.timeout == 5 && far.recvall(5) == "hello"
+  near.sendall('hello')
+  return unless near.timeout == 5 && far.recvall(5) == 'hello'
 
-  puts "by name: dialed, with a timeout of 5 s, and hello went through"
+  puts 'by name: dialed, with a timeout of 5 s, and hello went through'
 end
 
 def lookup_error(host, service, code)
@@ -92,8 +92,8 @@ rescue Sock::LookupError => e
 end
 
 def lookups
-  host = lookup_error("no such host", 7, Socket::EAI_NONAME)
-  service = lookup_error("127.0.0.1", "no-such-service", Socket::EAI_SERVICE)
+  host = lookup_error('no such host', 7, Socket::EAI_NONAME)
+  service = lookup_error('127.0.0.1', 'no-such-service', Socket::EAI_SERVICE)
   Sock.dial("127.0.0.1\0.example", 7, 5)
 rescue ArgumentError
   puts "lookups that fail: #{host}, #{service}"
