@@ -1,6 +1,7 @@
 # Campaigns: suites that are run for longer here than as a part of `make test`. Those that
 # can go on for ever take seconds: `LIBSOCK_LONG=3600 make test-fuzz`.
 #
+#   make test-plain            every operation beside the kernel's plain blocking call
 #   make test-faults           system calls tampered with
 #   make test-fuzz             random sequences of calls against a model, and the boundary and pure parts fuzzed
 #   make test-memory           valgrind and sanitizers, small stacks, signal handlers, fork and exit
@@ -11,7 +12,7 @@
 #   make test-kernels          other kernels, each in a virtual machine
 #   make test-mutants          bugs planted, and caught
 
-campaigns := faults fuzz memory dial load seccomp architectures kernels mutants
+campaigns := plain faults fuzz memory dial load seccomp architectures kernels mutants
 
 .PHONY: $(addprefix test-,$(campaigns))
 $(addprefix test-,$(campaigns)): test-%: all
