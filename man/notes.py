@@ -102,9 +102,9 @@ def base(name):
     return name.removesuffix("_until")
 
 
-def waiting(name, functions):
+def waiting(name):
     """How long a function waits, who sets that, and what ends it."""
-    if base(name) not in WAITS or name.endswith("_until") and "sock_deadline" not in functions:
+    if base(name) not in WAITS:
         return []
     how = BY_ARGUMENTS if name.endswith("_until") else None if name in BY_SECONDS else BY_MODE
     fails = "" if base(name) == "sock_accept" else "the connection fails, when "
