@@ -17,7 +17,7 @@ npm install --no-audit --no-fund --prefix "$build/ffi-node" koffi@3.3.4
 install ruby rubocop
 
 # Lua
-install luajit
+install luajit lua-check
 
 # PHP: its FFI and pcntl extensions are a part of php-cli.
 install php-cli

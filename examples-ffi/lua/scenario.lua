@@ -5,6 +5,8 @@ package.path = arg[0]:gsub("[^/]*$", "") .. "?.lua;" .. package.path
 local sock = require("sock")
 
 ffi.cdef [[
+struct scenario_time { long seconds, nanoseconds; };
+int clock_gettime(int clock, struct scenario_time *time);
 unsigned ualarm(unsigned microseconds, unsigned interval);
 void (*signal(int signal, int (*handler)(int)))(int);
 int abs(int);
@@ -19,7 +21,7 @@ local function pair()
   return sock.new(fds[0]), sock.new(fds[1])
 end
 
-local clock = ffi.new("struct sock_time")
+local clock = ffi.new("struct scenario_time")
 local function now()
   ffi.C.clock_gettime(1, clock)
   return tonumber(clock.seconds) + tonumber(clock.nanoseconds) / 1e9
@@ -105,7 +107,7 @@ end
 
 local function by_name()
   local listener = assert(sock.listen("127.0.0.1", 0))
-  local near = assert(sock.dial("localhost", listener:port(), 5))
+  local near = assert(sock.dial("localhost", select(2, listener:localaddress()), 5))
   local far = assert(listener:accept())
   near:sendall("hello")
   if near:gettimeout() == 5 and far:recvall(5) == "hello" then

@@ -51,6 +51,9 @@ int instant_after(int microseconds) {
     return code;
 }
 
+/* A handler that does nothing, for languages that have none. */
+void instant_ignore(int signal) { (void)signal; }
+
 static void count(void) {
     if (before > 0 && --before == 0) shoot();
 }
