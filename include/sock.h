@@ -94,9 +94,16 @@ int sock_getblocking(int fd);
 /**
  * Gives a socket a timeout, which every operation on it obeys.
  *
- * An operation that cannot complete in so many seconds fails with `-ETIMEDOUT`: never early, and
+ * An operation that cannot complete within the timeout fails with `-ETIMEDOUT`: never early, and
  * late by no more than scheduling. The socket is still good, and what was sent or received is
  * accounted for. The mode belongs to the socket: all its duplicates have it, in every process.
+ *
+ * Sending and receiving share the mode. To give each a limit of its own, use the functions whose names end in
+ * `_until`: they take their limits as arguments, and neither obey the mode nor change it.
+ *
+ * A timeout that is there already costs four system calls, another one eight, and the first one of a socket up to
+ * fifteen. So set it once, as the longest that a single wait may last. A limit that covers several calls, or is
+ * another one for each call, is better a deadline, which `sock_deadline` gives without a system call.
  *
  * @param fd       the socket
  * @param seconds  how long an operation may take; rounded up to a nanosecond, so that no positive
@@ -110,17 +117,29 @@ int sock_getblocking(int fd);
  *
  * On failure the socket keeps the mode it had. An operation that is waiting meanwhile obeys the old
  * timeout or the new one.
+ *
+ * The mode is kept in `O_NONBLOCK`, `SO_RCVTIMEO`, `SO_SNDTIMEO` and `SO_PEEK_OFF`, and other code that uses the
+ * socket sees them. With a timeout, a plain recv(2) there fails with `EAGAIN` a little before the timeout is over; or at
+ * once, because `O_NONBLOCK` is set, on a socket that is neither of TCP nor a Unix socket, or if the timeout is
+ * a few milliseconds. `SO_PEEK_OFF` is negative, which means "off". If other code has given it a value of 0 or more, this
+ * library leaves it alone.
+ *
+ * There are sockets on which a timeout may be late by about a tick of the kernel's timer (1 to 10 ms), or by up to three
+ * minutes if it is over a week. It is never early there either. These are the sockets of MPTCP; and those of TCP before
+ * Linux 6.9, or with a `SO_PEEK_OFF` of other code, if another process has set the timeout, or if the process has more than
+ * 16,384 of them. On all others a timeout of over a week is kept to 10 microseconds.
  */
-int sock_settimeout(int fd, double seconds);
+int sock_settimeout(int fd,
+                    double seconds);
 
 /**
  * Tells a socket's timeout.
  *
  * @param fd       the socket
  * @param seconds  where to put the timeout: what was set, to the nanosecond; 0 in non-blocking
- *                 mode, `LIBSOCK_FOREVER` in blocking mode. It is left alone on failure. Where another
- *                 process set it, it may come out longer by about a tick of the kernel's timer (1 to
- *                 10 ms), and one of over 26 days as `LIBSOCK_FOREVER`
+ *                 mode, `LIBSOCK_FOREVER` in blocking mode. It is left alone on failure. On the sockets
+ *                 on which a timeout may be late, as `sock_settimeout` tells, it may come out longer by
+ *                 as much
  *
  * @return 0, or the negative of an error number, to which `errno` is set too:
  *   - `-EBADF`     `fd` is not an open descriptor
@@ -136,9 +155,10 @@ int sock_gettimeout(int fd,
  * By default it does not: handlers run, and the wait goes on for the time that is left. With this on,
  * an operation that is waiting when a signal is handled fails with `-EINTR`, even if the handler was
  * installed with `SA_RESTART`; the functions that count say how far they came. This is for languages
- * that run their handlers only between calls. It belongs to the socket, as the mode does, and is
- * kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. Where a mode is set at the same
- * time by another thread or process, one of the two may undo the other.
+ * that run their handlers only between calls. A process that is stopped and continued (`SIGSTOP`,
+ * `SIGCONT`) may then get `-EINTR` too, although no handler has run. It belongs to the socket, as the mode
+ * does, and is kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. Where a mode
+ * is set at the same time by another thread or process, one of the two may undo the other.
  *
  * @param fd  the socket
  * @param on  0 to wait on through signals (the default), any other value to be interrupted by them
@@ -165,9 +185,10 @@ int sock_getinterrupt(int fd);
 /**
  * Sends `len` bytes, or some of them, on a connected socket.
  *
- * On a stream in blocking mode all are sent, unless an error or a signal comes after a part; with a
- * timeout or in non-blocking mode a part may be. A message is sent whole. To send all of a buffer in
- * every mode use `sock_sendall`. SIGPIPE is never raised.
+ * On a stream in blocking mode all are sent. If a part was sent when an error occurs or a signal is handled, the wait
+ * ends with that part, as in send(2): for a signal also without `sock_setinterrupt`. With a timeout or in non-blocking
+ * mode a part may be sent in any case. A message is sent whole. To send all of a buffer in every mode use
+ * `sock_sendall`. SIGPIPE is never raised.
  *
  * @param fd     the socket
  * @param buf    the bytes; may be NULL if `len` is 0
@@ -182,6 +203,7 @@ int sock_getinterrupt(int fd);
  *   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
  *   - `-EPIPE`       the connection was closed, or shut down for sending
  *   - `-ECONNRESET`  the peer reset the connection
+ *   - `-ECONNABORTED`  the network's own time ran out: keepalive, retransmissions or `TCP_USER_TIMEOUT`
  *   - `-EMSGSIZE`    the message is too large for the socket
  *   - `-ENOTCONN`, `-EDESTADDRREQ`  the socket is not connected
  *   - `-EFAULT`      `buf` is NULL and `len` is not 0
@@ -212,6 +234,7 @@ ssize_t sock_send(int fd,
  *   - `-EINTR`         a signal was handled, and `sock_setinterrupt` is on
  *   - `-ECONNREFUSED`  the peer refused a datagram sent before
  *   - `-ECONNRESET`    the peer reset the connection
+ *   - `-ECONNABORTED`  the network's own time ran out: keepalive, retransmissions or `TCP_USER_TIMEOUT`
  *   - `-ENOTCONN`      the socket is not connected
  *   - `-EFAULT`        `buf` is NULL and `len` is not 0
  *   - `-EINVAL`        `len` is over `SSIZE_MAX`, or there is no out-of-band data for `MSG_OOB`
@@ -476,7 +499,8 @@ int sock_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
  *   - `-EAGAIN`      non-blocking mode: there is no connection to accept
  *   - `-ETIMEDOUT`   none came before the timeout ran out
  *   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
- *   - `-EINVAL`      `fd` is not listening, or `*addrlen` is over `INT_MAX`
+ *   - `-EINVAL`      `fd` is not listening, or was shut down, perhaps while this waited; or `*addrlen` is over
+ *     `INT_MAX`
  *   - `-EMFILE`, `-ENFILE`, `-ENOBUFS`, `-ENOMEM`  no descriptor or memory is left; the connection is
  *     not lost, and can be accepted later
  *   - `-EFAULT`      `addr` is not NULL but `addrlen` is

@@ -58,7 +58,8 @@ pub unsafe extern "C" fn sock_connect(fd: c_int, addr: *const sockaddr, addrlen:
 ///   - `-EAGAIN`      non-blocking mode: there is no connection to accept
 ///   - `-ETIMEDOUT`   none came before the timeout ran out
 ///   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
-///   - `-EINVAL`      `fd` is not listening, or `*addrlen` is over `INT_MAX`
+///   - `-EINVAL`      `fd` is not listening, or was shut down, perhaps while this waited; or `*addrlen` is over
+///     `INT_MAX`
 ///   - `-EMFILE`, `-ENFILE`, `-ENOBUFS`, `-ENOMEM`  no descriptor or memory is left; the connection is
 ///     not lost, and can be accepted later
 ///   - `-EFAULT`      `addr` is not NULL but `addrlen` is

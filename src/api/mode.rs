@@ -48,9 +48,16 @@ pub extern "C" fn sock_getblocking(fd: c_int) -> c_int {
 
 /// Gives a socket a timeout, which every operation on it obeys.
 ///
-/// An operation that cannot complete in so many seconds fails with `-ETIMEDOUT`: never early, and
+/// An operation that cannot complete within the timeout fails with `-ETIMEDOUT`: never early, and
 /// late by no more than scheduling. The socket is still good, and what was sent or received is
 /// accounted for. The mode belongs to the socket: all its duplicates have it, in every process.
+///
+/// Sending and receiving share the mode. To give each a limit of its own, use the functions whose names end in
+/// `_until`: they take their limits as arguments, and neither obey the mode nor change it.
+///
+/// A timeout that is there already costs four system calls, another one eight, and the first one of a socket up to
+/// fifteen. So set it once, as the longest that a single wait may last. A limit that covers several calls, or is
+/// another one for each call, is better a deadline, which `sock_deadline` gives without a system call.
 ///
 /// @param fd       the socket
 /// @param seconds  how long an operation may take; rounded up to a nanosecond, so that no positive
@@ -62,8 +69,21 @@ pub extern "C" fn sock_getblocking(fd: c_int) -> c_int {
 ///   - `-EINVAL`     `seconds` is negative or not a number
 ///   - `-EOVERFLOW`  `seconds` is finite, and 2^63 nanoseconds (292 years) or more
 ///
-/// On failure the socket keeps the mode it had. Safe to call from any thread, from a signal handler
-/// and after fork. An operation that is waiting meanwhile obeys the old timeout or the new one.
+/// On failure the socket keeps the mode it had. An operation that is waiting meanwhile obeys the old
+/// timeout or the new one.
+///
+/// The mode is kept in `O_NONBLOCK`, `SO_RCVTIMEO`, `SO_SNDTIMEO` and `SO_PEEK_OFF`, and other code that uses the
+/// socket sees them. With a timeout, a plain recv(2) there fails with `EAGAIN` a little before the timeout is over; or at
+/// once, because `O_NONBLOCK` is set, on a socket that is neither of TCP nor a Unix socket, or if the timeout is
+/// a few milliseconds. `SO_PEEK_OFF` is negative, which means "off". If other code has given it a value of 0 or more, this
+/// library leaves it alone.
+///
+/// There are sockets on which a timeout may be late by about a tick of the kernel's timer (1 to 10 ms), or by up to three
+/// minutes if it is over a week. It is never early there either. These are the sockets of MPTCP; and those of TCP before
+/// Linux 6.9, or with a `SO_PEEK_OFF` of other code, if another process has set the timeout, or if the process has more than
+/// 16,384 of them. On all others a timeout of over a week is kept to 10 microseconds.
+///
+/// Safe to call from any thread, from a signal handler and after fork.
 #[unsafe(no_mangle)]
 pub extern "C" fn sock_settimeout(fd: c_int, seconds: c_double) -> c_int {
     boundary::exit(|| {
@@ -77,9 +97,9 @@ pub extern "C" fn sock_settimeout(fd: c_int, seconds: c_double) -> c_int {
 ///
 /// @param fd       the socket
 /// @param seconds  where to put the timeout: what was set, to the nanosecond; 0 in non-blocking
-///                 mode, `LIBSOCK_FOREVER` in blocking mode. It is left alone on failure. Where another
-///                 process set it, it may come out longer by about a tick of the kernel's timer (1 to
-///                 10 ms), and one of over 26 days as `LIBSOCK_FOREVER`
+///                 mode, `LIBSOCK_FOREVER` in blocking mode. It is left alone on failure. On the sockets
+///                 on which a timeout may be late, as `sock_settimeout` tells, it may come out longer by
+///                 as much
 ///
 /// @return 0, or the negative of an error number, to which `errno` is set too:
 ///   - `-EBADF`     `fd` is not an open descriptor
@@ -109,9 +129,10 @@ pub unsafe extern "C" fn sock_gettimeout(fd: c_int, seconds: *mut c_double) -> c
 /// By default it does not: handlers run, and the wait goes on for the time that is left. With this on,
 /// an operation that is waiting when a signal is handled fails with `-EINTR`, even if the handler was
 /// installed with `SA_RESTART`; the functions that count say how far they came. This is for languages
-/// that run their handlers only between calls. It belongs to the socket, as the mode does, and is
-/// kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. Where a mode is set at the same
-/// time by another thread or process, one of the two may undo the other.
+/// that run their handlers only between calls. A process that is stopped and continued (`SIGSTOP`,
+/// `SIGCONT`) may then get `-EINTR` too, although no handler has run. It belongs to the socket, as the mode
+/// does, and is kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. Where a mode
+/// is set at the same time by another thread or process, one of the two may undo the other.
 ///
 /// @param fd  the socket
 /// @param on  0 to wait on through signals (the default), any other value to be interrupted by them

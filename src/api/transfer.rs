@@ -9,9 +9,10 @@ use crate::transfer::{self, Pace, Whole};
 
 /// Sends `len` bytes, or some of them, on a connected socket.
 ///
-/// On a stream in blocking mode all are sent, unless an error or a signal comes after a part; with a
-/// timeout or in non-blocking mode a part may be. A message is sent whole. To send all of a buffer in
-/// every mode use `sock_sendall`. SIGPIPE is never raised.
+/// On a stream in blocking mode all are sent. If a part was sent when an error occurs or a signal is handled, the wait
+/// ends with that part, as in send(2): for a signal also without `sock_setinterrupt`. With a timeout or in non-blocking
+/// mode a part may be sent in any case. A message is sent whole. To send all of a buffer in every mode use
+/// `sock_sendall`. SIGPIPE is never raised.
 ///
 /// @param fd     the socket
 /// @param buf    the bytes; may be NULL if `len` is 0
@@ -26,6 +27,7 @@ use crate::transfer::{self, Pace, Whole};
 ///   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
 ///   - `-EPIPE`       the connection was closed, or shut down for sending
 ///   - `-ECONNRESET`  the peer reset the connection
+///   - `-ECONNABORTED`  the network's own time ran out: keepalive, retransmissions or `TCP_USER_TIMEOUT`
 ///   - `-EMSGSIZE`    the message is too large for the socket
 ///   - `-ENOTCONN`, `-EDESTADDRREQ`  the socket is not connected
 ///   - `-EFAULT`      `buf` is NULL and `len` is not 0
@@ -64,6 +66,7 @@ pub unsafe extern "C" fn sock_send(fd: c_int, buf: *const c_void, len: size_t, f
 ///   - `-EINTR`         a signal was handled, and `sock_setinterrupt` is on
 ///   - `-ECONNREFUSED`  the peer refused a datagram sent before
 ///   - `-ECONNRESET`    the peer reset the connection
+///   - `-ECONNABORTED`  the network's own time ran out: keepalive, retransmissions or `TCP_USER_TIMEOUT`
 ///   - `-ENOTCONN`      the socket is not connected
 ///   - `-EFAULT`        `buf` is NULL and `len` is not 0
 ///   - `-EINVAL`        `len` is over `SSIZE_MAX`, or there is no out-of-band data for `MSG_OOB`
