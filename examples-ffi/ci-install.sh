@@ -23,7 +23,7 @@ install luajit lua-check
 install php-cli
 
 # Perl
-install perl libffi-platypus-perl
+install perl libffi-platypus-perl libperl-critic-perl
 
 # Go, with cgo
 install golang-go gcc libc6-dev

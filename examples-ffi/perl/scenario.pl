@@ -8,7 +8,7 @@ use Compress::Raw::Zlib qw(adler32);
 use FindBin;
 use IO::Socket::INET;
 use POSIX qw(_exit);
-use Socket qw(AF_UNIX SOCK_STREAM unpack_sockaddr_in);
+use Socket qw(AF_UNIX SOCK_STREAM);
 use Time::HiRes qw(clock_gettime ualarm CLOCK_MONOTONIC);
 use lib $FindBin::Bin;
 use Sock;
@@ -59,7 +59,7 @@ sub echo {
 sub early_close {
     my ($near, $far) = pair();
     $far->sendall("\0" x 1000) or die "sendall: $!";
-    close $far->handle;
+    $far->close;
     $near->recvall(my $data, 4096) or $!{EPIPE} or die "recvall: $!";
     my $received = $near->transferred;
     $near->sendall("\0" x 4096) or $!{EPIPE} or die "sendall: $!";
@@ -76,7 +76,7 @@ sub interrupted {
 
 sub by_name {
     my $listener = Sock->listen('127.0.0.1', 0) or die "listen: $@";
-    my ($port)   = unpack_sockaddr_in(getsockname $listener->handle);
+    my (undef, $port) = $listener->local_address;
     my $near     = Sock->dial('localhost', $port, 5) or die "dial: $@";
     my $far      = $listener->accept or die "accept: $!";
     $near->sendall('hello') or die "sendall: $!";
