@@ -75,7 +75,7 @@ static void send_in_handler(int number)
 
 static void interrupted(void)
 {
-    enum { HANDLERS = 2000 };
+    enum { HANDLERS = 1000 };
     make_portless();
     changing = must(kind_socket(kind_named("unix-stream")), "socket");
     for (int i = 0; i < HANDLERS; i++) {

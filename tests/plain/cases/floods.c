@@ -48,7 +48,7 @@ static void *receive_on(void *argument)
     return NULL;
 }
 
-enum { SEND, RECEIVE, RECEIVE_PASSING, TRIES = 7 };
+enum { SEND, RECEIVE, RECEIVE_PASSING, TRIES = 5 };
 
 /* For how long the calling thread has kept a processor busy. */
 static double busy(void)
