@@ -1,42 +1,20 @@
 //! `sock_dial_until`: deadlines and tokens.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::common::call::*;
+use crate::common::limits::{CLOSED, NONE, eventfd, now, signal};
 use crate::common::*;
 use libc::{EBADF, ECANCELED, ECONNREFUSED, EINVAL, EOVERFLOW, ETIMEDOUT, POLLIN};
 use sock::{LIBSOCK_EAI_NONAME, LIBSOCK_EAI_SERVICE};
 
-const NONE: i32 = -1;
 /// For a machine that is busy.
 const PATIENCE: f64 = 20.0;
 
-fn now() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a local.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
 fn port(socket: &OwnedFd) -> CString {
     CString::new(address(socket).as_socket().unwrap().port().to_string()).unwrap()
-}
-
-fn eventfd() -> OwnedFd {
-    // SAFETY: the descriptor is new and nobody else's.
-    unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_CLOEXEC)) }
-}
-
-fn signal(eventfd: &OwnedFd) {
-    // SAFETY: the pointer is to so many bytes.
-    assert_eq!(unsafe { libc::write(eventfd.as_raw_fd(), 1_u64.to_ne_bytes().as_ptr().cast(), 8) }, 8);
-}
-
-/// A number that no descriptor has.
-fn closed() -> i32 {
-    i32::MAX
 }
 
 /// A listener at which an attempt is never over, and its port.
@@ -91,7 +69,7 @@ fn a_deadline_that_has_passed_comes_before_all_else() {
     let cancelled = eventfd();
     signal(&cancelled);
     for deadline in [now(), 0.0, -0.0, -1.0, f64::NEG_INFINITY, f64::MIN_POSITIVE] {
-        for token in [NONE, cancelled.as_raw_fd(), closed()] {
+        for token in [NONE, cancelled.as_raw_fd(), CLOSED] {
             for host in [HERE, NAME] {
                 assert_eq!(dial_until(host, Some(&port), deadline, token).err(), Some(ETIMEDOUT));
             }
@@ -167,7 +145,7 @@ fn a_token_ends_the_handshake() {
 fn a_token_that_is_not_open_is_told_of_when_it_is_looked_at() {
     let (_listener, _clients, port) = silent();
     for host in [HERE, NAME] {
-        assert_eq!(dial_until(host, Some(&port), FOREVER, closed()).err(), Some(EBADF));
+        assert_eq!(dial_until(host, Some(&port), FOREVER, CLOSED).err(), Some(EBADF));
     }
 }
 
@@ -179,7 +157,7 @@ fn what_need_not_wait_is_not_cancelled() {
     let udp = CString::new(format!("{}/udp", port(&receiver).to_str().unwrap())).unwrap();
     let listener = Listener::new(UnixStream, 1);
     let (name, _) = name_of(&listener.address, 110).unwrap();
-    for token in [cancelled.as_raw_fd(), closed()] {
+    for token in [cancelled.as_raw_fd(), CLOSED] {
         let client = dial_until(HERE, Some(&udp), FOREVER, token).unwrap();
         deliver(&client, &receiver, b"hello");
         assert_eq!(recv(&receiver, &mut [0; 8], 0), Ok(5));
@@ -207,7 +185,7 @@ fn a_full_unix_listener_is_waited_for() {
         || takes(Duration::from_millis(100), || dial_until(Some(name), None, FOREVER, token.as_raw_fd())),
     );
     assert_eq!(outcome.err(), Some(ECANCELED));
-    assert_eq!(dial_until(Some(name), None, FOREVER, closed()).err(), Some(EBADF));
+    assert_eq!(dial_until(Some(name), None, FOREVER, CLOSED).err(), Some(EBADF));
 
     let token = eventfd();
     for (deadline, token) in [(FOREVER, NONE), (FOREVER, token.as_raw_fd()), (now() + PATIENCE, NONE)] {

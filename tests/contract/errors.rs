@@ -10,6 +10,7 @@ use std::ptr::{null, null_mut};
 use std::time::Duration;
 
 use crate::common::call::*;
+use crate::common::limits::{Limits, NONE};
 use crate::common::*;
 use libc::{EBADF, EFAULT, EINVAL, EMSGSIZE, ENOTSOCK, EPIPE};
 use socket2::SockAddr;
@@ -17,7 +18,7 @@ use socket2::SockAddr;
 type Function = fn(&RawFd) -> Outcome;
 
 /// Every function that takes a descriptor, with nothing wrong about the other arguments.
-const FUNCTIONS: [(&str, Function); 18] = [
+const FUNCTIONS: [(&str, Function); 31] = [
     ("setblocking", |fd| setblocking(fd, true)),
     ("setblocking to 0", |fd| setblocking(fd, false)),
     ("getblocking", |fd| getblocking(fd)),
@@ -36,6 +37,21 @@ const FUNCTIONS: [(&str, Function); 18] = [
     ("connect", |fd| connect(fd, &SockAddr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 9))))),
     ("accept", |fd| accept(fd).map(|_| 0)),
     ("wait", |fd| wait(fd, libc::POLLIN, 0.0)),
+    ("recvdelim", |fd| all(recvdelim(fd, &mut [0], 0, b"x"))),
+    ("send_until", |fd| send_until(fd, b"x", 0, Limits::NONE)),
+    ("recv_until", |fd| recv_until(fd, &mut [0], 0, Limits::NONE)),
+    ("sendto_until", |fd| sendto_until(fd, b"x", 0, None, Limits::NONE)),
+    ("recvfrom_until", |fd| recvfrom_until(fd, &mut [0], 0, Limits::NONE).map(|_| 0)),
+    ("sendmsg_until", |fd| sendmsg_until(fd, &[IoSlice::new(b"x")], &[], 0, Limits::NONE)),
+    ("recvmsg_until", |fd| recvmsg_until(fd, &mut [IoSliceMut::new(&mut [0])], &mut [], 0, Limits::NONE).map(|_| 0)),
+    ("sendall_until", |fd| all(sendall_until(fd, b"x", 0, Limits::NONE))),
+    ("recvall_until", |fd| all(recvall_until(fd, &mut [0], 0, Limits::NONE))),
+    ("recvdelim_until", |fd| all(recvdelim_until(fd, &mut [0], 0, b"x", Limits::NONE))),
+    ("connect_until", |fd| {
+        connect_until(fd, &SockAddr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 9))), Limits::NONE)
+    }),
+    ("accept_until", |fd| accept_until(fd, Limits::NONE).map(|_| 0)),
+    ("wait_until", |fd| wait_until(fd, libc::POLLIN, Limits::NONE)),
 ];
 
 fn all((outcome, count): (Outcome, usize)) -> Outcome {
@@ -58,6 +74,10 @@ fn all_fail(fd: RawFd, error: i32) {
             ("recvmsg", recvmsg(&fd, &mut [], &mut [], flags).map(|_| 0)),
             ("sendall", all(sendall(&fd, &[], flags))),
             ("recvall", all(recvall(&fd, &mut [], flags))),
+            ("send_until", send_until(&fd, &[], flags, Limits::NONE)),
+            ("recv_until", recv_until(&fd, &mut [], flags, Limits::NONE)),
+            ("sendall_until", all(sendall_until(&fd, &[], flags, Limits::NONE))),
+            ("recvall_until", all(recvall_until(&fd, &mut [], flags, Limits::NONE))),
         ] {
             about((name, fd, "empty", flags), || assert_eq!(outcome, Err(error)));
         }
@@ -150,6 +170,30 @@ fn null_with_a_length_is_refused_in_every_mode() {
                 ("sendall", check(|| sock::sock_sendall(fd, none, 1, 0, null_mut()) as isize)),
                 ("recvall", check(|| sock::sock_recvall(fd, none_mut, 1, 0, null_mut()) as isize)),
                 ("connect", check(|| sock::sock_connect(fd, null(), 16) as isize)),
+                ("send_until", check(|| sock::sock_send_until(fd, none, 1, 0, -1.0, NONE))),
+                ("recv_until", check(|| sock::sock_recv_until(fd, none_mut, 1, 0, -1.0, NONE))),
+                ("sendto_until", check(|| sock::sock_sendto_until(fd, none, 1, 0, null(), 0, -1.0, NONE))),
+                (
+                    "sendto_until, address",
+                    check(|| sock::sock_sendto_until(fd, here.cast(), 1, 0, null(), 16, -1.0, NONE)),
+                ),
+                (
+                    "recvfrom_until",
+                    check(|| sock::sock_recvfrom_until(fd, none_mut, 1, 0, null_mut(), null_mut(), -1.0, NONE)),
+                ),
+                (
+                    "recvfrom_until, length",
+                    check(|| sock::sock_recvfrom_until(fd, none_mut, 0, 0, here.cast(), null_mut(), -1.0, NONE)),
+                ),
+                ("sendmsg_until", check(|| sock::sock_sendmsg_until(fd, null(), 0, -1.0, NONE))),
+                ("recvmsg_until", check(|| sock::sock_recvmsg_until(fd, null_mut(), 0, -1.0, NONE))),
+                ("sendall_until", check(|| sock::sock_sendall_until(fd, none, 1, 0, null_mut(), -1.0, NONE) as isize)),
+                (
+                    "recvall_until",
+                    check(|| sock::sock_recvall_until(fd, none_mut, 1, 0, null_mut(), -1.0, NONE) as isize),
+                ),
+                ("connect_until", check(|| sock::sock_connect_until(fd, null(), 16, -1.0, NONE) as isize)),
+                ("accept_until", check(|| sock::sock_accept_until(fd, here.cast(), null_mut(), -1.0, NONE) as isize)),
                 ("accept", check(|| sock::sock_accept(fd, here.cast(), null_mut()) as isize)),
                 ("gettimeout", check(|| sock::sock_gettimeout(fd, null_mut()) as isize)),
             ]

@@ -366,7 +366,7 @@ fn each_side_obeys_its_own_timeout_of_other_code() {
     const LONG: Duration = Duration::from_secs(5);
     let (socket, _peer) = UnixStream.pair();
     fill(&socket);
-    for ((name, send), len) in product(SENDERS, [1, 1 << 16]) {
+    for ((name, send), len) in product(plain(SENDERS), [1, 1 << 16]) {
         about((name, len), || {
             set_kernel_timeouts(&socket, Some(LONG), Some(SHORT));
             assert_eq!(takes(SHORT, || send(&socket, &vec![0; len], 0)), Err(ETIMEDOUT));
@@ -374,7 +374,7 @@ fn each_side_obeys_its_own_timeout_of_other_code() {
             assert_eq!(takes(4 * SHORT, || send(&socket, &vec![0; len], 0)), Err(ETIMEDOUT));
         });
     }
-    for (name, receive) in RECEIVERS {
+    for (name, receive) in plain(RECEIVERS) {
         about(name, || {
             set_kernel_timeouts(&socket, Some(SHORT), Some(LONG));
             assert_eq!(takes(SHORT, || receive(&socket, &mut [0; 8], 0)), Err(ETIMEDOUT));

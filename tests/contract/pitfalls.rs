@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::common::asleep::{once_asleep, sleeps};
 use crate::common::call::{
-    RECEIVERS, SENDERS, accept, connect, getblocking, getinterrupt, gettimeout, recv, recvall, recvfrom, send, sendall,
-    sendto, setinterrupt, settimeout, wait,
+    RECEIVERS, SENDERS, accept, connect, getblocking, getinterrupt, gettimeout, is_of_all, recv, recvall, recvfrom,
+    send, sendall, sendall_until, sendto, setinterrupt, settimeout, wait,
 };
+use crate::common::limits::Limits;
 use crate::common::*;
 use libc::{
     EAGAIN, EALREADY, ECONNREFUSED, ECONNRESET, EINPROGRESS, EINTR, EISCONN, ETIMEDOUT, MSG_DONTWAIT, MSG_ERRQUEUE,
@@ -461,8 +462,12 @@ fn sending_to_a_slow_reader_has_one_timeout() {
                         }
                     }
                 });
-                let sent = if name == "sendall" {
-                    let (outcome, sent) = takes(self::seconds(seconds), || sendall(&socket, &data, 0));
+                let sent = if is_of_all(name) {
+                    let all = || match name {
+                        "sendall" => sendall(&socket, &data, 0),
+                        _ => sendall_until(&socket, &data, 0, Limits::after(seconds)),
+                    };
+                    let (outcome, sent) = takes(self::seconds(seconds), all);
                     assert_eq!(outcome, Err(ETIMEDOUT));
                     sent
                 } else {

@@ -5,6 +5,8 @@
 
 pub mod asleep;
 pub mod call;
+pub mod limits;
+pub mod waits;
 
 use std::fmt::Debug;
 use std::io::Write;
@@ -51,12 +53,20 @@ impl Kind {
 
     /// Those that can listen.
     pub fn listening() -> impl Iterator<Item = Kind> {
-        Kind::all().filter(|kind| matches!(kind, Tcp4 | Tcp6 | UnixStream | UnixSeqpacket))
+        Kind::all().filter(|kind| kind.listens())
     }
 
     /// Those whose sender waits for a slow receiver. UDP drops what there is no room for.
     pub fn filling() -> impl Iterator<Item = Kind> {
-        Kind::all().filter(|kind| !matches!(kind, Udp4 | Udp6))
+        Kind::all().filter(|kind| kind.fills())
+    }
+
+    pub fn listens(self) -> bool {
+        matches!(self, Tcp4 | Tcp6 | UnixStream | UnixSeqpacket)
+    }
+
+    pub fn fills(self) -> bool {
+        !self.is_udp()
     }
 
     pub fn is_stream(self) -> bool {
