@@ -160,6 +160,11 @@ static ssize_t measure(void)
     if (is(operation, "recvall"))
         return until ? sock_recvall_until(socket_, buffer, length, 0, NULL, deadline, -1)
                      : sock_recvall(socket_, buffer, length, 0, NULL);
+    if (is(operation, "recvdelim")) { /* what is fed are zeros */
+        size_t have = 0;
+        return until ? sock_recvdelim_until(socket_, buffer, length, &have, "", 1, deadline, -1)
+                     : sock_recvdelim(socket_, buffer, length, &have, "", 1);
+    }
     if (is(operation, "sendall"))
         return until ? sock_sendall_until(socket_, buffer, length, 0, NULL, deadline, -1)
                      : sock_sendall(socket_, buffer, length, 0, NULL);
@@ -247,6 +252,21 @@ static void call_in_modes(void)
     int token = sock_token();
     mark("cancel");
     MUST(token >= 0 && sock_cancel(token) == 0);
+    char line[] = "one\ntwo\n";
+    size_t have = 8;
+    mark("line that is there");
+    MUST(sock_recvdelim(-2, line, 8, &have, "\n", 1) == -EBADF && sock_recvdelim(0, line, 8, &have, "\n", 1) == 4);
+    mark("line that is there, with limits");
+    MUST(sock_recvdelim_until(0, line, 8, &have, "\n", 1, 0, token) == 4);
+    mark("end");
+    int ends[2];
+    MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && send(ends[1], "answer\n", 7, 0) == 7);
+    char answer[64];
+    have = 0;
+    mark("question and answer");
+    double deadline = sock_deadline(5);
+    MUST(sock_sendall_until(ends[0], "question\n", 9, 0, NULL, deadline, token) == 0);
+    MUST(sock_recvdelim_until(ends[0], answer, sizeof answer, &have, "\n", 1, deadline, token) == 7);
     mark("address");
     MUST(sock_address("127.0.0.1", "80", &address, &address_length) == 0);
     mark("name");
