@@ -129,15 +129,21 @@ pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
 /// another begins anew, and so the last to begin leaves all of its settings.
 fn change(socket: BorrowedFd, decide: &dyn Fn(Mode) -> (Timeout, bool)) -> Result<()> {
     let tick = Tick::get()?;
+    let mut decided = None;
     for _ in 0..ROUNDS {
         let mut before = Settings::guess(socket, tick)?;
-        let mut wanted = wanted(socket, before, decide, tick)?;
+        // In another round others have set a mode meanwhile, and what is read may be of two modes. The first is kept.
+        let decide = |mode: Mode| {
+            let (timeout, interruptible) = decide(mode);
+            (decided.unwrap_or(timeout), interruptible)
+        };
         let mode = before.mode(Side::Receive, tick);
         if decide(mode).0 == mode.timeout {
             // What is kept must be there: now it matters whether other code has touched it.
             before = before.confirm(socket, tick)?;
-            wanted = self::wanted(socket, before, decide, tick)?;
         }
+        let wanted = wanted(socket, before, &decide, tick)?;
+        decided = Some(decide(before.mode(Side::Receive, tick)).0);
         if before == wanted || before.is_untouched_as(wanted) {
             return Ok(());
         }
