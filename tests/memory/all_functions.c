@@ -92,7 +92,7 @@ static void check_received(struct room *room, size_t len)
 
 /* The peer. */
 
-enum action { WRITE, READ, CONNECT, ACCEPT };
+enum action { WRITE, READ, CONNECT, ACCEPT, CANCEL };
 
 struct order {
     enum action action;
@@ -117,14 +117,17 @@ static void carry_out(const struct order *order, int fd)
         }
         break;
     case READ:
-        for (size_t got = 0; got < order->len;)
-            got += (size_t)must((int)recv(fd, bytes, sizeof bytes, 0), "recv of the peer");
+        for (size_t got = 0, more = 1; got < order->len && more; got += more)
+            more = (size_t)must((int)recv(fd, bytes, sizeof bytes, 0), "recv of the peer");
         break;
     case CONNECT:
         must(connect(fd, (const struct sockaddr *)&order->addr, order->addrlen), "connect of the peer");
         break;
     case ACCEPT:
         must(accept(fd, NULL, NULL), "accept of the peer");
+        break;
+    case CANCEL:
+        must(sock_cancel(fd), "sock_cancel of the peer");
         break;
     }
 }
@@ -272,7 +275,9 @@ static void close_both(const int ends[2])
 #define EXPECT_UNREADY(call)                                                                                           \
     do {                                                                                                               \
         double begun = now();                                                                                          \
-        EXPECT(call, room->seconds == 0 ? -EAGAIN : -ETIMEDOUT);                                                       \
+        room->hurries = 1;                                                                                             \
+        EXPECT(call, room->seconds == 0 && !room->until ? -EAGAIN : -ETIMEDOUT);                                       \
+        room->hurries = 0;                                                                                             \
         check(room, now() - begun >= room->seconds, "a timeout was early");                                            \
     } while (0)
 
@@ -281,19 +286,37 @@ static int waits_long(const struct room *room)
     return room->seconds > 1;
 }
 
+/* Of a call that ends by then, or by the token: those in each room, for the forms that take them. */
+static double deadline(const struct room *room)
+{
+    return now() + (room->hurries ? room->seconds : 30);
+}
+
+#define LIMITS deadline(room), room->token
+
+/* The functions with a deadline are exercised as those without are. */
+static void with_deadline(struct room *room, void (*exercise)(struct room *room))
+{
+    room->until = 1;
+    exercise(room);
+    room->until = 0;
+}
+
 /* Receiving. */
 
 typedef long transfer(struct room *room, int fd, size_t len, int flags);
 
 static long by_recv(struct room *room, int fd, size_t len, int flags)
 {
-    return sock_recv(fd, room->into, len, flags);
+    return room->until ? sock_recv_until(fd, room->into, len, flags, LIMITS) : sock_recv(fd, room->into, len, flags);
 }
 
 static long by_recvfrom(struct room *room, int fd, size_t len, int flags)
 {
     *room->addrlen = sizeof *room->addr;
-    return sock_recvfrom(fd, room->into, len, flags, (struct sockaddr *)room->addr, room->addrlen);
+    struct sockaddr *addr = (struct sockaddr *)room->addr;
+    return room->until ? sock_recvfrom_until(fd, room->into, len, flags, addr, room->addrlen, LIMITS)
+                       : sock_recvfrom(fd, room->into, len, flags, addr, room->addrlen);
 }
 
 static struct msghdr *gather(struct room *room, char *buf, size_t len)
@@ -306,12 +329,14 @@ static struct msghdr *gather(struct room *room, char *buf, size_t len)
 
 static long by_recvmsg(struct room *room, int fd, size_t len, int flags)
 {
-    return sock_recvmsg(fd, gather(room, room->into, len), flags);
+    struct msghdr *message = gather(room, room->into, len);
+    return room->until ? sock_recvmsg_until(fd, message, flags, LIMITS) : sock_recvmsg(fd, message, flags);
 }
 
 static long by_recvall(struct room *room, int fd, size_t len, int flags)
 {
-    int code = sock_recvall(fd, room->into, len, flags, room->count);
+    int code = room->until ? sock_recvall_until(fd, room->into, len, flags, room->count, LIMITS)
+                           : sock_recvall(fd, room->into, len, flags, room->count);
     return code < 0 ? code : (long)*room->count;
 }
 
@@ -429,38 +454,70 @@ static void try_recvall(struct room *room)
     EXPECT(sock_recvall(ends[0], NULL, 0, 0, NULL), 0);
     if (waits_long(room)) {
         later(ends[1], WRITE, LARGE);
-        EXPECT(sock_recvall(ends[0], room->into, LARGE, 0, room->count), 0);
+        EXPECT(by_recvall(room, ends[0], LARGE, 0), LARGE);
         check(room, *room->count == LARGE, "the count is not that of the bytes");
         check_received(room, LARGE);
     } else {
         must((int)send(ends[1], room->bytes, SMALL, 0), "send");
-        EXPECT_UNREADY(sock_recvall(ends[0], room->into, LARGE, 0, room->count));
-        check(room, *room->count == SMALL, "the count is not that of the part received");
-        check_received(room, SMALL);
+        EXPECT_UNREADY(by_recvall(room, ends[0], LARGE, 0));
+        /* A deadline may have passed before anything could be tried. */
+        check(room, *room->count == SMALL || (room->until && *room->count == 0), "the count is not that of the part received");
+        check_received(room, *room->count);
     }
     close_both(ends);
+}
+
+static void try_recv_until(struct room *room)
+{
+    with_deadline(room, try_recv);
+    int ends[2];
+    connected(room, UDP, ends);
+    EXPECT(sock_recv_until(ends[0], room->into, 1, 0, NAN, -1), -EINVAL);
+    EXPECT(sock_recv_until(ends[0], room->into, 1, 0, 1e10, -1), -EOVERFLOW);
+    EXPECT(sock_recv_until(ends[0], room->into, 1, 0, -1, -1), -ETIMEDOUT);
+    EXPECT(sock_recv_until(ends[0], room->into, 1, 0, INFINITY, -2), -EBADF);
+    EXPECT(sock_recv_until(ends[0], room->into, 1, 0, INFINITY, INT_MAX), -EBADF);
+    close_both(ends);
+}
+
+static void try_recvfrom_until(struct room *room)
+{
+    with_deadline(room, try_recvfrom);
+}
+
+static void try_recvmsg_until(struct room *room)
+{
+    with_deadline(room, try_recvmsg);
+}
+
+static void try_recvall_until(struct room *room)
+{
+    with_deadline(room, try_recvall);
 }
 
 /* Sending. */
 
 static long by_send(struct room *room, int fd, size_t len, int flags)
 {
-    return sock_send(fd, room->bytes, len, flags);
+    return room->until ? sock_send_until(fd, room->bytes, len, flags, LIMITS) : sock_send(fd, room->bytes, len, flags);
 }
 
 static long by_sendto(struct room *room, int fd, size_t len, int flags)
 {
-    return sock_sendto(fd, room->bytes, len, flags, NULL, 0);
+    return room->until ? sock_sendto_until(fd, room->bytes, len, flags, NULL, 0, LIMITS)
+                       : sock_sendto(fd, room->bytes, len, flags, NULL, 0);
 }
 
 static long by_sendmsg(struct room *room, int fd, size_t len, int flags)
 {
-    return sock_sendmsg(fd, gather(room, room->bytes, len), flags);
+    struct msghdr *message = gather(room, room->bytes, len);
+    return room->until ? sock_sendmsg_until(fd, message, flags, LIMITS) : sock_sendmsg(fd, message, flags);
 }
 
 static long by_sendall(struct room *room, int fd, size_t len, int flags)
 {
-    int code = sock_sendall(fd, room->bytes, len, flags, room->count);
+    int code = room->until ? sock_sendall_until(fd, room->bytes, len, flags, room->count, LIMITS)
+                           : sock_sendall(fd, room->bytes, len, flags, room->count);
     return code < 0 ? code : (long)*room->count;
 }
 
@@ -497,16 +554,18 @@ static void sending(struct room *room, transfer *call)
             close(ends[1]);
             connected(room, kind, ends);
             long most = DONE;
-            if (room->seconds == INFINITY || (waits_long(room) && call == by_sendall))
+            if (call == by_sendall)
+                most = waits_long(room) ? LARGE : room->seconds == 0 && !room->until ? -EAGAIN : -ETIMEDOUT;
+            else if (room->seconds == INFINITY && !room->until && !room->signals)
                 most = LARGE;
-            else if (call == by_sendall)
-                most = room->seconds == 0 ? -EAGAIN : -ETIMEDOUT;
             if (waits_long(room))
-                later(ends[1], READ, most == LARGE ? LARGE : 1);
+                later(ends[1], READ, LARGE);
+            room->hurries = !waits_long(room) && call == by_sendall;
             long sent = EXPECT(call(room, ends[0], LARGE, 0), most);
+            room->hurries = 0;
             check(room, sent != 0, "nothing was sent");
             if (call == by_sendall)
-                check(room, (*room->count == LARGE) == (sent == LARGE) && *room->count > 0, "the count is wrong");
+                check(room, (*room->count == LARGE) == (sent == LARGE) && (room->until || *room->count > 0), "the count is wrong");
             shutdown(ends[0], SHUT_WR);
             EXPECT(call(room, ends[0], SMALL, 0), -EPIPE);
         }
@@ -564,7 +623,53 @@ static void try_sendall(struct room *room)
     close_both(ends);
 }
 
+static void try_send_until(struct room *room)
+{
+    with_deadline(room, try_send);
+    int ends[2];
+    connected(room, UNIX, ends);
+    EXPECT(sock_send_until(ends[0], room->bytes, 1, 0, NAN, -1), -EINVAL);
+    EXPECT(sock_send_until(ends[0], room->bytes, 1, 0, 1e10, -1), -EOVERFLOW);
+    EXPECT(sock_send_until(ends[0], room->bytes, 1, 0, -1, -1), -ETIMEDOUT);
+    EXPECT(sock_send_until(ends[0], room->bytes, 1, 0, INFINITY, -2), -EBADF);
+    close_both(ends);
+}
+
+static void try_sendto_until(struct room *room)
+{
+    with_deadline(room, try_sendto);
+}
+
+static void try_sendmsg_until(struct room *room)
+{
+    with_deadline(room, try_sendmsg);
+}
+
+static void try_sendall_until(struct room *room)
+{
+    with_deadline(room, try_sendall);
+}
+
 /* Connections. */
+
+static int accept_on(struct room *room, int fd, struct sockaddr *addr, socklen_t *addrlen)
+{
+    return room->until ? sock_accept_until(fd, addr, addrlen, LIMITS) : sock_accept(fd, addr, addrlen);
+}
+
+static int connect_on(struct room *room, int fd, const struct sockaddr *addr, socklen_t addrlen)
+{
+    return room->until ? sock_connect_until(fd, addr, addrlen, LIMITS) : sock_connect(fd, addr, addrlen);
+}
+
+static int wait_on(struct room *room, int fd, int events, double seconds)
+{
+    return room->until ? sock_wait_until(fd, events, LIMITS) : sock_wait(fd, events, seconds);
+}
+
+#define ACCEPT_ON(fd, addr, addrlen) accept_on(room, fd, addr, addrlen)
+#define CONNECT_ON(fd, addr, addrlen) connect_on(room, fd, addr, addrlen)
+#define WAIT_ON(fd, events, seconds) wait_on(room, fd, events, seconds)
 
 static void try_accept(struct room *room)
 {
@@ -576,7 +681,7 @@ static void try_accept(struct room *room)
         int client = make(kind);
         must(plain_connect(room, client), "connect");
         *room->addrlen = sizeof *room->addr;
-        int accepted = (int)EXPECT(sock_accept(listener, addr, room->addrlen), DONE);
+        int accepted = (int)EXPECT(ACCEPT_ON(listener, addr, room->addrlen), DONE);
         check(room, fcntl(accepted, F_GETFD) == FD_CLOEXEC, "an accepted descriptor is not close-on-exec");
         EXPECT(sock_gettimeout(accepted, room->told), 0);
         check_timeout(room, INFINITY, "the timeout of an accepted socket");
@@ -584,23 +689,23 @@ static void try_accept(struct room *room)
         if (waits_long(room)) {
             client = make(kind);
             later_with(client, &order);
-            close(EXPECT(sock_accept(listener, NULL, NULL), DONE));
+            close(EXPECT(ACCEPT_ON(listener, NULL, NULL), DONE));
             close(client);
         } else {
-            EXPECT_UNREADY(sock_accept(listener, NULL, NULL));
+            EXPECT_UNREADY(ACCEPT_ON(listener, NULL, NULL));
         }
-        EXPECT(sock_accept(listener, addr, NULL), -EFAULT);
+        EXPECT(ACCEPT_ON(listener, addr, NULL), -EFAULT);
         *room->addrlen = (socklen_t)INT_MAX + 1;
-        EXPECT(sock_accept(listener, addr, room->addrlen), -EINVAL);
+        EXPECT(ACCEPT_ON(listener, addr, room->addrlen), -EINVAL);
         close(listener);
         client = make(kind);
-        EXPECT(sock_accept(client, NULL, NULL), -EINVAL);
+        EXPECT(ACCEPT_ON(client, NULL, NULL), -EINVAL);
         close(client);
     }
     int messages = make(UNIX_MESSAGES);
-    EXPECT(sock_accept(messages, NULL, NULL), -EOPNOTSUPP);
+    EXPECT(ACCEPT_ON(messages, NULL, NULL), -EOPNOTSUPP);
     close(messages);
-    EXPECT_REFUSED(sock_accept, NULL, NULL);
+    EXPECT_REFUSED(ACCEPT_ON, NULL, NULL);
 }
 
 static void try_connect(struct room *room)
@@ -609,19 +714,19 @@ static void try_connect(struct room *room)
     for (enum kind kind = 0; kind < KINDS; kind++) {
         int listener = is_stream(kind) ? listening_in(room, kind, 8) : bound_in(room, kind), client = make(kind);
         set_mode(room, client);
-        if (kind == TCP && room->seconds == 0) {
-            EXPECT(sock_connect(client, addr, *room->addrlen), -EINPROGRESS);
+        if (kind == TCP && room->seconds == 0 && !room->until) {
+            EXPECT(CONNECT_ON(client, addr, *room->addrlen), -EINPROGRESS);
             EXPECT(sock_wait(client, POLLOUT, 30), POLLOUT);
         }
-        EXPECT(sock_connect(client, addr, *room->addrlen), 0);
+        EXPECT(CONNECT_ON(client, addr, *room->addrlen), 0);
         if (is_stream(kind))
-            EXPECT(sock_connect(client, addr, *room->addrlen), -EISCONN);
+            EXPECT(CONNECT_ON(client, addr, *room->addrlen), -EISCONN);
         close_both((int[]){listener, client});
         if (kind == UNIX) {
             client = make(UNIX);
             int deaf = bound_in(room, UNIX); /* It does not listen. */
-            EXPECT(sock_connect(client, addr, *room->addrlen), -ECONNREFUSED);
-            EXPECT(sock_connect(client, NULL, 1), -EFAULT);
+            EXPECT(CONNECT_ON(client, addr, *room->addrlen), -ECONNREFUSED);
+            EXPECT(CONNECT_ON(client, NULL, 1), -EFAULT);
             close_both((int[]){client, deaf});
         }
     }
@@ -632,13 +737,13 @@ static void try_connect(struct room *room)
     set_mode(room, second);
     if (waits_long(room)) {
         later(listener, ACCEPT, 0);
-        EXPECT(sock_connect(second, addr, *room->addrlen), 0);
+        EXPECT(CONNECT_ON(second, addr, *room->addrlen), 0);
     } else {
-        EXPECT_UNREADY(sock_connect(second, addr, *room->addrlen));
+        EXPECT_UNREADY(CONNECT_ON(second, addr, *room->addrlen));
     }
     close_both((int[]){listener, first});
     close(second);
-    EXPECT_REFUSED(sock_connect, addr, *room->addrlen);
+    EXPECT_REFUSED(CONNECT_ON, addr, *room->addrlen);
 }
 
 static void try_wait(struct room *room)
@@ -646,19 +751,148 @@ static void try_wait(struct room *room)
     for (enum kind kind = 0; kind < KINDS; kind++) {
         int ends[2];
         connected(room, kind, ends);
-        EXPECT(sock_wait(ends[0], POLLOUT, room->seconds), POLLOUT);
+        EXPECT(WAIT_ON(ends[0], POLLOUT, room->seconds), POLLOUT);
         if (waits_long(room))
             later(ends[1], WRITE, SMALL);
         else
-            EXPECT_UNREADY(sock_wait(ends[0], POLLIN, room->seconds));
+            EXPECT_UNREADY(WAIT_ON(ends[0], POLLIN, room->seconds));
         if (waits_long(room))
-            EXPECT(sock_wait(ends[0], POLLIN, room->seconds), POLLIN);
+            EXPECT(WAIT_ON(ends[0], POLLIN, room->seconds), POLLIN);
         EXPECT(sock_wait(ends[0], -1, 0), -EINVAL);
         EXPECT(sock_wait(ends[0], POLLIN, NAN), -EINVAL);
         EXPECT(sock_wait(ends[0], POLLIN, 1e10), -EOVERFLOW);
         close_both(ends);
     }
-    EXPECT_REFUSED(sock_wait, POLLIN, room->seconds);
+    EXPECT_REFUSED(WAIT_ON, POLLIN, room->seconds);
+}
+
+static void try_accept_until(struct room *room)
+{
+    with_deadline(room, try_accept);
+    int listener = listening_in(room, UNIX, 1);
+    set_mode(room, listener);
+    EXPECT(sock_accept_until(listener, NULL, NULL, -1, -1), -ETIMEDOUT);
+    EXPECT(sock_gettimeout(listener, room->told), 0);
+    check_timeout(room, room->seconds, "the timeout of a listener");
+    close(listener);
+}
+
+static void try_connect_until(struct room *room)
+{
+    with_deadline(room, try_connect);
+}
+
+static void try_wait_until(struct room *room)
+{
+    with_deadline(room, try_wait);
+    EXPECT(sock_wait_until(-1, 0, now() + 0.001, room->token), -ETIMEDOUT);
+    EXPECT(sock_wait_until(-1, POLLIN, INFINITY, -1), -EBADF);
+    EXPECT(sock_wait_until(-1, 0, INFINITY, INT_MAX), -EBADF);
+}
+
+/* Lines. */
+
+static long line_on(struct room *room, int fd, char *buf, size_t size, size_t *have, const char *delim, size_t delimlen)
+{
+    return room->until ? sock_recvdelim_until(fd, buf, size, have, delim, delimlen, LIMITS)
+                       : sock_recvdelim(fd, buf, size, have, delim, delimlen);
+}
+
+#define LINE_ON(fd, ...) line_on(room, fd, __VA_ARGS__)
+
+static void try_recvdelim(struct room *room)
+{
+    const char crlf[2] = {'\r', '\n'}, *mark = room->bytes + SMALL - 8; /* No NUL ends either. */
+    for (enum kind kind = UNIX; kind <= TCP; kind++) {
+        int ends[2];
+        char line[24]; /* What was not received into it is not to be looked at. */
+        size_t have = 0;
+        connected(room, kind, ends);
+        must((int)send(ends[1], "ab\r\ncd\r", 7, 0), "send");
+        EXPECT(LINE_ON(ends[0], line, sizeof line, &have, crlf, 2), 4);
+        check(room, have == 7 && memcmp(line, "ab\r\ncd\r", 7) == 0, "a line and what comes after it");
+        EXPECT(LINE_ON(ends[0], line, sizeof line, &have, crlf, 2), 4);
+        memmove(line, line + 4, have -= 4);
+        if (!waits_long(room)) {
+            EXPECT_UNREADY(LINE_ON(ends[0], line, sizeof line, &have, crlf, 2));
+            check(room, have == 3, "a part of a line is kept");
+        }
+        must((int)send(ends[1], "\nef", 3, 0), "send");
+        EXPECT(LINE_ON(ends[0], line, sizeof line, &have, crlf, 2), 4);
+        check(room, have == 6 && memcmp(line, "cd\r\nef", 6) == 0, "a line in two parts");
+        if (waits_long(room)) {
+            *room->count = 0;
+            later(ends[1], WRITE, SMALL);
+            /* Up to the end of the memory. */
+            char *last = room->into + LARGE - SMALL;
+            EXPECT(LINE_ON(ends[0], last, SMALL, room->count, mark, 8), SMALL);
+            check(room, *room->count == SMALL && memcmp(last, room->bytes, SMALL) == 0, "a line that comes later");
+            memset(last, 0, SMALL);
+        }
+        have = 0;
+        must((int)send(ends[1], "abcd", 4, 0), "send");
+        EXPECT(LINE_ON(ends[0], line, 4, &have, crlf, 2), -EMSGSIZE);
+        check(room, have == 4, "what is in a full buffer");
+        shutdown(ends[1], SHUT_WR);
+        EXPECT(LINE_ON(ends[0], line, sizeof line, &have, crlf, 2), -EPIPE);
+        have = 0;
+        EXPECT(LINE_ON(ends[0], line, sizeof line, &have, crlf, 2), 0);
+        EXPECT(LINE_ON(ends[0], line, sizeof line, NULL, crlf, 2), -EINVAL);
+        EXPECT(LINE_ON(ends[0], line, sizeof line, &have, crlf, 0), -EINVAL);
+        EXPECT(LINE_ON(ends[0], line, sizeof line, &have, NULL, 2), -EFAULT);
+        EXPECT(LINE_ON(ends[0], NULL, sizeof line, &have, crlf, 2), -EFAULT);
+        have = sizeof line + 1;
+        EXPECT(LINE_ON(ends[0], line, sizeof line, &have, crlf, 2), -EINVAL);
+        close_both(ends);
+    }
+    *room->count = 0;
+    EXPECT_REFUSED(LINE_ON, room->into, SMALL, room->count, crlf, 2);
+}
+
+static void try_recvdelim_until(struct room *room)
+{
+    with_deadline(room, try_recvdelim);
+}
+
+/* Deadlines and tokens. */
+
+static void try_deadline(struct room *room)
+{
+    for (int i = 0; i < MODES; i++) {
+        double before = now(), told = sock_deadline(modes[i]);
+        check(room, told >= before + modes[i] && (told <= now() + modes[i] + 1e-6 || modes[i] == INFINITY), "a deadline");
+    }
+    check(room, isnan(sock_deadline(NAN)), "no number is no deadline");
+    check(room, sock_deadline(-1) < now(), "a deadline of the past");
+}
+
+static void try_token(struct room *room)
+{
+    int token = (int)EXPECT(sock_token(), DONE);
+    check(room, fcntl(token, F_GETFD) == FD_CLOEXEC, "a token is not close-on-exec");
+    EXPECT(sock_wait_until(-1, 0, -1, token), -ETIMEDOUT);
+    EXPECT(sock_cancel(token), 0);
+    EXPECT(sock_wait_until(-1, 0, -1, token), -ECANCELED);
+    close(token);
+}
+
+static void try_cancel(struct room *room)
+{
+    int ends[2], token = (int)EXPECT(sock_token(), DONE), file = must(open("/dev/null", O_RDWR | O_CLOEXEC), "/dev/null");
+    connected(room, UNIX, ends);
+    EXPECT(sock_cancel(-1), -EBADF);
+    EXPECT(sock_cancel(INT_MAX), -EBADF);
+    EXPECT(sock_cancel(file), -EINVAL);
+    EXPECT(sock_cancel(ends[0]), -EINVAL);
+    if (waits_long(room))
+        later(token, CANCEL, 0);
+    else
+        EXPECT(sock_cancel(token), 0);
+    EXPECT(sock_recv_until(ends[0], room->into, 1, 0, INFINITY, token), -ECANCELED);
+    EXPECT(sock_cancel(token), 0);
+    close(file);
+    close(token);
+    close_both(ends);
 }
 
 /* Modes. Each is exercised with the others, which tell what it did. */
@@ -836,9 +1070,10 @@ static void try_strerror(struct room *room)
     for (int code = -200; code <= 200; code++) {
         const char *words;
         EXPECT((words = sock_strerror(code)) != NULL, 1);
-        check(room, words[0] != '\0', "no words for a code");
+        check(room, (strcmp(words, "Success") == 0) == (code >= 0), "the words for a code");
     }
-    EXPECT(strcmp(sock_strerror(INT_MIN), sock_strerror(INT_MAX)), 0);
+    EXPECT(strcmp(sock_strerror(SSIZE_MAX), "Success"), 0);
+    EXPECT(strcmp(sock_strerror(-SSIZE_MAX), sock_strerror(-4000)), 0);
 }
 
 static void try_version(struct room *room)
@@ -864,6 +1099,22 @@ const struct function functions[] = {
     {"sock_connect", try_connect},
     {"sock_accept", try_accept},
     {"sock_wait", try_wait},
+    {"sock_recvdelim", try_recvdelim},
+    {"sock_deadline", try_deadline},
+    {"sock_token", try_token},
+    {"sock_cancel", try_cancel},
+    {"sock_send_until", try_send_until},
+    {"sock_recv_until", try_recv_until},
+    {"sock_sendto_until", try_sendto_until},
+    {"sock_recvfrom_until", try_recvfrom_until},
+    {"sock_sendmsg_until", try_sendmsg_until},
+    {"sock_recvmsg_until", try_recvmsg_until},
+    {"sock_sendall_until", try_sendall_until},
+    {"sock_recvall_until", try_recvall_until},
+    {"sock_recvdelim_until", try_recvdelim_until},
+    {"sock_connect_until", try_connect_until},
+    {"sock_accept_until", try_accept_until},
+    {"sock_wait_until", try_wait_until},
     {"sock_address", try_address},
     {"sock_name", try_name},
     {"sock_strerror", try_strerror},
@@ -897,6 +1148,7 @@ void make_room(struct room *room)
         .addrlen = allocated(sizeof *room->addrlen),
         .count = allocated(sizeof *room->count),
         .told = allocated(sizeof *room->told),
+        .token = must(sock_token(), "sock_token"),
     };
     for (size_t i = 0; i < LARGE; i++)
         room->bytes[i] = (char)pattern(i);
@@ -904,6 +1156,7 @@ void make_room(struct room *room)
 
 void free_room(struct room *room)
 {
+    close(room->token);
     free(room->bytes);
     free(room->into);
     free(room->parts);

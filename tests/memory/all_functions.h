@@ -17,6 +17,10 @@ struct room {
     double seconds; /* the mode */
     int interrupt;
     int others; /* Others are at work, who may take a socket's place in the table of exact timeouts. */
+    int until; /* The forms with a deadline and a token, which is not to be cancelled. */
+    int token;
+    int hurries; /* The deadline is the mode's timeout, and else one that is not waited for. */
+    int signals; /* Signals come, which end a send in blocking mode with a part. */
     const char *function;
     long checks;
     double begun;

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <link.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,13 +22,13 @@
 
 #include "all_functions.h"
 
-enum { TRAP_FLAG = 0x100, CALLS = 19 };
+enum { TRAP_FLAG = 0x100, FIRST_SENT = 3, LAST_RECEIVED = 22, CALLS = 36 };
 
 static volatile sig_atomic_t in_malloc;
 static volatile long handled, handled_in_malloc;
 
-/* The handler's own sockets: a pair, and a listener that nobody connects to. */
-static int own[2], listener;
+/* The handler's own: a pair, a listener that nobody connects to, and a token. */
+static int own[2], listener, token;
 
 static void judge(int call, long result, long wanted)
 {
@@ -44,9 +45,12 @@ static void call_next(void)
     static char byte, got;
     static size_t count;
     static double told;
+    static int cancelled;
     static struct sockaddr_un addr;
     int call = (int)(calls++ % CALLS), error = errno;
-    struct iovec part = {call == 7 ? &byte : &got, 1};
+    double later = now() + 30;
+    int sends = call >= FIRST_SENT && call <= LAST_RECEIVED && call % 2 == 1;
+    struct iovec part = {sends ? &byte : &got, 1};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     socklen_t addrlen = sizeof addr;
     handled++;
@@ -62,16 +66,36 @@ static void call_next(void)
     case 8: judge(call, sock_recvmsg(own[1], &message, 0), 1); break;
     case 9: judge(call, sock_sendall(own[0], &byte, 1, 0, &count) == 0 && count == 1, 1); break;
     case 10: judge(call, sock_recvall(own[1], &got, 1, 0, &count) == 0 && count == 1, 1); break;
-    case 11: judge(call, sock_setinterrupt(own[0], (int)(calls & 1)), 0); break;
-    case 12: judge(call, sock_getinterrupt(own[0]), (int)(calls - 1) & 1); break;
-    case 13: judge(call, sock_getblocking(own[0]), 1); break;
-    case 14: judge(call, sock_wait(own[0], POLLOUT, 0), POLLOUT); break;
-    case 15: judge(call, sock_accept(listener, NULL, NULL), -EAGAIN); break;
-    case 16: judge(call, sock_connect(own[0], (struct sockaddr *)&addr, sizeof addr.sun_family), -EINVAL); break;
-    case 17: judge(call, sock_strerror(-EINVAL) != NULL, 1); break;
-    default: judge(call, strcmp(sock_version(), LIBSOCK_VERSION), 0); break;
+    case 11: judge(call, sock_send_until(own[0], &byte, 1, 0, later, token), 1); break;
+    case 12: judge(call, sock_recv_until(own[1], &got, 1, 0, later, token), 1); break;
+    case 13: judge(call, sock_sendto_until(own[0], &byte, 1, 0, NULL, 0, later, token), 1); break;
+    case 14: judge(call, sock_recvfrom_until(own[1], &got, 1, 0, (struct sockaddr *)&addr, &addrlen, later, token), 1); break;
+    case 15: judge(call, sock_sendmsg_until(own[0], &message, 0, later, token), 1); break;
+    case 16: judge(call, sock_recvmsg_until(own[1], &message, 0, later, token), 1); break;
+    case 17: judge(call, sock_sendall_until(own[0], &byte, 1, 0, &count, later, token) == 0 && count == 1, 1); break;
+    case 18: judge(call, sock_recvall_until(own[1], &got, 1, 0, &count, later, token) == 0 && count == 1, 1); break;
+    case 19: judge(call, sock_send(own[0], &byte, 1, 0), 1); break;
+    case 20: judge(call, (count = 0, sock_recvdelim(own[1], &got, 1, &count, &byte, 1)), 1); break;
+    case 21: judge(call, sock_send(own[0], &byte, 1, 0), 1); break;
+    case 22: judge(call, (count = 0, sock_recvdelim_until(own[1], &got, 1, &count, &byte, 1, later, token)), 1); break;
+    case 23: judge(call, sock_setinterrupt(own[0], (int)(calls & 1)), 0); break;
+    case 24: judge(call, sock_getinterrupt(own[0]), (int)(calls - 1) & 1); break;
+    case 25: judge(call, sock_getblocking(own[0]), 1); break;
+    case 26: judge(call, sock_wait(own[0], POLLOUT, 0), POLLOUT); break;
+    case 27: judge(call, sock_wait_until(own[0], POLLOUT, later, token), POLLOUT); break;
+    case 28: judge(call, sock_accept(listener, NULL, NULL), -EAGAIN); break;
+    case 29: judge(call, sock_accept_until(listener, NULL, NULL, sock_deadline(0.0001), token), -ETIMEDOUT); break;
+    case 30: judge(call, sock_connect(own[0], (struct sockaddr *)&addr, sizeof addr.sun_family), -EINVAL); break;
+    case 31: judge(call, sock_connect_until(own[0], (struct sockaddr *)&addr, sizeof addr.sun_family, later, token), -EINVAL); break;
+    case 32: judge(call, (cancelled = sock_token()) >= 0, 1); break;
+    case 33: judge(call, sock_cancel(cancelled), 0); break;
+    case 34:
+        judge(call, sock_recv_until(own[1], &got, 1, 0, INFINITY, cancelled), -ECANCELED);
+        close(cancelled);
+        break;
+    default: judge(call, sock_strerror(-EINVAL) != NULL && strcmp(sock_version(), LIBSOCK_VERSION) == 0, 1); break;
     }
-    if (call >= 4 && call <= 10 && call % 2 == 0)
+    if (call >= FIRST_SENT && call <= LAST_RECEIVED && !sends)
         judge(call, got, byte++);
     errno = error;
 }
@@ -130,6 +154,7 @@ static void hold_malloc(double seconds)
 
 static void interrupt_at_ticks(struct room *room)
 {
+    room->signals = 1;
     start_timer();
     for (int i = 0; i < MODES; i++)
         exercise_all(room, functions, modes[i], 0);
@@ -244,7 +269,9 @@ static void interrupt_at_each(enum interrupted what, double outer)
         if (instructions <= stop_at)
             return;
         judge(105, sock_gettimeout(shared[0], &told), 0);
-        judge(106, is_rebuilt(told, inner) || (what == SETTIMEOUT && is_rebuilt(told, outer)), 1);
+        /* A setter that was interrupted may leave what it set, or kept. */
+        int prevails = what != RECV;
+        judge(106, is_rebuilt(told, inner) || (prevails && is_rebuilt(told, outer)), 1);
         judge(107, sock_getblocking(shared[0]), told != 0);
         if (what == RECV && result != 1)
             judge(108, result == -EAGAIN || result == -ETIMEDOUT, 1);
@@ -288,6 +315,7 @@ int main(int argc, char **argv)
     must(bind(listener, (struct sockaddr *)&addr, sizeof addr.sun_family), "bind");
     must(listen(listener, 1), "listen");
     must(sock_setblocking(listener, 0), "sock_setblocking");
+    token = must(sock_token(), "sock_token");
     dl_iterate_phdr(find_library, NULL);
     if (strcmp(what, "malloc") == 0)
         hold_malloc(seconds);
