@@ -20,7 +20,7 @@ install ruby rubocop
 install luajit lua-check
 
 # PHP: its FFI and pcntl extensions are a part of php-cli.
-install php-cli
+install php-cli php-codesniffer
 
 # Perl
 install perl libffi-platypus-perl libperl-critic-perl

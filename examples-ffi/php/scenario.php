@@ -1,10 +1,11 @@
 <?php
 
 // What examples-ffi/SCENARIO.md describes. usage: php scenario.php HOST PORT
+// phpcs:disable PSR1.Files.SideEffects -- it is a program
 
 declare(strict_types=1);
 
-require __DIR__ . '/sock.php';
+require __DIR__ . '/autoload.php';
 
 use Sock\Socket;
 
@@ -24,7 +25,7 @@ function timesOut(Socket $connection, float $seconds): bool
     $start = hrtime(true);
     try {
         $connection->recv(1);
-    } catch (Sock\Timeout) {
+    } catch (Sock\TimeoutException) {
         $took = (hrtime(true) - $start) / 1e9;
         return $took >= $seconds && $took < $seconds + 1;
     }
@@ -37,7 +38,7 @@ function notReady(): void
     $near->setTimeout(0);
     try {
         $near->recv(1);
-    } catch (Sock\NotReady) {
+    } catch (Sock\NotReadyException) {
         echo "non-blocking: not ready\n";
     }
     $onTime = timesOut($near, 0.25);
@@ -62,12 +63,12 @@ function echoBack(string $host, string $port): void
         try {
             $connection->sendAll($part);
             $sent += strlen($part);
-        } catch (Sock\NotReady $error) {
+        } catch (Sock\NotReadyException $error) {
             $sent += $error->transferred;
         }
         try {
             $received .= $connection->recvAll(min(65536, $size - strlen($received)));
-        } catch (Sock\NotReady $error) {
+        } catch (Sock\NotReadyException $error) {
             $received .= $error->data;
         }
     }
@@ -83,12 +84,12 @@ function earlyClose(): void
     unset($far);
     try {
         $near->recvAll(4096);
-    } catch (Sock\Closed $error) {
+    } catch (Sock\ClosedException $error) {
         $received = $error->transferred;
     }
     try {
         $near->sendAll(str_repeat("\0", 4096));
-    } catch (Sock\Closed $error) {
+    } catch (Sock\ClosedException $error) {
         echo "early close: $received of 4096 bytes received, then $error->transferred of 4096 sent\n";
     }
 }
@@ -98,7 +99,9 @@ function interrupted(): void
     [$near, $far] = pair();
     $handled = 0;
     pcntl_async_signals(true);
-    pcntl_signal(SIGUSR1, function () use (&$handled) { $handled++; });
+    pcntl_signal(SIGUSR1, function () use (&$handled) {
+        $handled++;
+    });
     exec('(sleep 0.1; kill -USR1 ' . getmypid() . ') >/dev/null 2>&1 &');
     if (timesOut($near, 0.5) && $handled === 1) {
         echo "signal during a timeout of 0.5 s: handled, and fired on time\n";
@@ -108,7 +111,7 @@ function interrupted(): void
 function byName(): void
 {
     $listener = Socket::listen('127.0.0.1', 0);
-    $near = Socket::dial('localhost', $listener->port(), 5);
+    $near = Socket::dial('localhost', $listener->localAddress()[1], 5);
     $far = $listener->accept();
     $near->sendAll('hello');
     if ($near->getTimeout() === 5.0 && $far->recvAll(5) === 'hello') {
@@ -120,7 +123,7 @@ function lookupError(string $host, string|int $service, int $code): string
 {
     try {
         Socket::dial($host, $service, 5);
-    } catch (Sock\LookupError $error) {
+    } catch (Sock\LookupException $error) {
         return $error->getCode() === $code ? $error->getMessage() : (string) $error;
     }
     return '';
@@ -128,8 +131,8 @@ function lookupError(string $host, string|int $service, int $code): string
 
 function lookups(): void
 {
-    $host = lookupError('no such host', 7, Sock\LookupError::NO_HOST);
-    $service = lookupError('127.0.0.1', 'no-such-service', Sock\LookupError::NO_SERVICE);
+    $host = lookupError('no such host', 7, Sock\LookupException::NO_HOST);
+    $service = lookupError('127.0.0.1', 'no-such-service', Sock\LookupException::NO_SERVICE);
     try {
         Socket::dial("127.0.0.1\0.example", 7, 5);
     } catch (ValueError) {

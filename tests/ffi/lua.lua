@@ -94,7 +94,7 @@ local function check(name, body) checks[#checks + 1] = { name, body } end
 check("ctrl_c", function()
   local slowest = 0
   for i = 1, OFTEN do
-    local how = i % 20 == 0 and "loop" or i % 2 == 0 and 1 + i / 2 % 2 or "0 " .. math.random(0, 2000)
+    local how = i % 20 == 0 and "loop" or i % 2 == 0 and 1 + i / 2 % 4 or "0 " .. math.random(0, 2000)
     local program = io.popen(("luajit %s %s interrupted %s"):format(arg[0], arg[1], how))
     local took = program:read("*a")
     program:close()

@@ -63,7 +63,7 @@ my @checks = (
         local $SIG{INT} = sub { die "interrupted\n" };
         my $slowest = 0;
         for my $i (1 .. $often) {
-            $i % 2 ? instant_after(int rand 2000) : instant_before(1 + $i / 2 % 3);
+            $i % 2 ? instant_after(int rand 2000) : instant_before(1 + $i / 2 % 4);
             dies(sub { $near->recv(my $data, 1) }, qr/^interrupted$/);
             my $took = now - instant_moment();
             $slowest = $took if $took > $slowest;
@@ -78,7 +78,7 @@ my @checks = (
         my ($near, $far) = pair;
         my @seen;
         local $SIG{INT} = sub { push @seen, now };
-        for my $before (1 .. 3) {
+        for my $before (1 .. 4) {
             $near->settimeout(0.2);
             instant_before($before);
             my $start = now;

@@ -45,7 +45,7 @@ def ctrl_c
   near.timeout = 5
   slowest = 0
   OFTEN.times do |i|
-    i.odd? ? Instant::AFTER.call(rand(2000)) : Instant::BEFORE.call(1 + (i / 2 % 2))
+    i.odd? ? Instant::AFTER.call(rand(2000)) : Instant::BEFORE.call(1 + (i / 2 % 3))
     near.recv(1)
     raise 'nothing was to be received'
   rescue Interrupt
@@ -61,7 +61,7 @@ def handler_returns
   near, = pair
   seen = []
   trap(:INT) { seen << now }
-  [1, 2].each do |before|
+  [1, 2, 3].each do |before|
     near.timeout = 0.2
     Instant::BEFORE.call(before)
     start = now

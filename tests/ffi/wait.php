@@ -5,7 +5,7 @@
 
 declare(strict_types=1);
 
-require $argv[1] . '/sock.php';
+require $argv[1] . '/autoload.php';
 
 $libc = FFI::cdef('int socketpair(int domain, int type, int protocol, int *fds);');
 $fds = $libc->new('int[2]');
@@ -21,7 +21,7 @@ echo "waiting\n";
 $start = hrtime(true);
 try {
     isset($argv[4]) ? Sock\Socket::dial('127.0.0.1', $argv[4], (float) $argv[2]) : $waiting->recv(1);
-} catch (Sock\Timeout) {
+} catch (Sock\TimeoutException) {
     $took = hrtime(true) - $start;
     $last = ($handled ? end($handled) : $start) - $start;
     printf("timed out %.9f %d %.9f\n", $took / 1e9, count($handled), $last / 1e9);
