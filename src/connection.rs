@@ -160,7 +160,7 @@ impl Connection<'_> {
             self.give_up();
             return Err(error);
         }
-        if !options::is_connected(self.socket) {
+        if !options::is_connected(self.socket)? {
             return Err(Errno::CONNABORTED);
         }
         // So that the next one says that the socket is connected.

@@ -44,8 +44,11 @@ pub fn is_listener(socket: BorrowedFd) -> bool {
 }
 
 /// Whether the socket is connected.
-pub fn is_connected(socket: BorrowedFd) -> bool {
-    configure(&socket).peer_addr().is_ok()
+pub fn is_connected(socket: BorrowedFd) -> Result<bool> {
+    match configure(&socket).peer_addr() {
+        Err(error) if error.raw_os_error() != Some(libc::ENOTCONN) => Err(error.into()),
+        peer => Ok(peer.is_ok()),
+    }
 }
 
 /// Whether both ends of a connection are one.
