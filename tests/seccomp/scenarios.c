@@ -38,10 +38,12 @@ enum { SMALL = 64, LARGE = 256 << 10, BUFFERS = 16 << 10 };
 static const double SHORT = 0.002, SHARED = 0.05, LONG = 5, SLOWEST_TICK = 0.01;
 
 enum call { SETBLOCKING, GETBLOCKING, SETTIMEOUT, GETTIMEOUT, SETINTERRUPT, GETINTERRUPT, SEND, SENDTO, SENDMSG, SENDALL,
-            RECV, RECVFROM, RECVMSG, RECVALL, CONNECT, ACCEPT, WAIT, ADDRESS, NAME, STRERROR, VERSION, CALLS };
+            RECV, RECVFROM, RECVMSG, RECVALL, RECVDELIM, CONNECT, ACCEPT, WAIT, ADDRESS, NAME, STRERROR, VERSION, DEADLINE, TOKEN,
+            CANCEL, CALLS };
 static const char *const names[CALLS] = {
     "setblocking", "getblocking", "settimeout", "gettimeout", "setinterrupt", "getinterrupt", "send", "sendto", "sendmsg",
-    "sendall", "recv", "recvfrom", "recvmsg", "recvall", "connect", "accept", "wait", "address", "name", "strerror", "version"};
+    "sendall", "recv", "recvfrom", "recvmsg", "recvall", "recvdelim", "connect", "accept", "wait", "address", "name", "strerror",
+    "version", "deadline", "token", "cancel"};
 
 enum kind { UNIX, TCP, DATAGRAM };
 static const char *const kinds[] = {"unix", "tcp", "datagram"};
@@ -57,6 +59,7 @@ static struct scenario {
     double mode;
     int interrupt;
     size_t length;
+    int until; /* whether the form with a deadline and a token is called */
 } scene;
 
 static int fd, peer;               /* the socket of the call, and what makes it ready */
@@ -66,7 +69,8 @@ static int events = POLLIN, flags;
 static double seconds, got;
 static char data[LARGE], junk[LARGE];
 static size_t count;
-static int called[CALLS], met[CALLS], scenarios, part, parts;
+static int called[CALLS][2], met[CALLS][2], scenarios, part, parts;
+static int token; /* which nobody cancels */
 
 static int is_ours(void)
 {
@@ -76,13 +80,57 @@ static int is_ours(void)
 
 static void explain_scene(void)
 {
-    dprintf(STDERR_FILENO, "in sock_%s, %s, %s, %g s, %s, %zu bytes\n", names[scene.call], kinds[scene.kind], whens[scene.when],
+    dprintf(STDERR_FILENO, "in sock_%s%s, %s, %s, %g s, %s, %zu bytes\n", names[scene.call], scene.until ? "_until" : "", kinds[scene.kind], whens[scene.when],
             scene.mode, scene.interrupt ? "interruptible" : "uninterruptible", scene.length);
+}
+
+/* The call with a deadline and a token. */
+static ssize_t call_until(void)
+{
+    static struct sockaddr_storage from;
+    socklen_t from_length = sizeof from;
+    struct iovec part = {data, scene.length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    const struct sockaddr *name = to_length > 0 ? (struct sockaddr *)&to : NULL;
+    double deadline = scene.call == WAIT && isnan(seconds) ? NAN : sock_deadline(scene.mode);
+
+    switch (scene.call) {
+    case SEND:
+        return sock_send_until(fd, data, scene.length, flags, deadline, token);
+    case SENDTO:
+        return sock_sendto_until(fd, data, scene.length, flags, name, to_length, deadline, token);
+    case SENDMSG:
+        message.msg_name = (void *)name;
+        message.msg_namelen = to_length;
+        return sock_sendmsg_until(fd, &message, flags, deadline, token);
+    case SENDALL:
+        return sock_sendall_until(fd, data, scene.length, flags, &count, deadline, token);
+    case RECV:
+        return sock_recv_until(fd, data, scene.length, flags, deadline, token);
+    case RECVFROM:
+        return sock_recvfrom_until(fd, data, scene.length, flags, (struct sockaddr *)&from, &from_length, deadline, token);
+    case RECVMSG:
+        return sock_recvmsg_until(fd, &message, flags, deadline, token);
+    case RECVALL:
+        return sock_recvall_until(fd, data, scene.length, flags, &count, deadline, token);
+    case RECVDELIM:
+        return sock_recvdelim_until(fd, data, scene.length, &count, "", 1, deadline, token);
+    case CONNECT:
+        return sock_connect_until(fd, (struct sockaddr *)&to, to_length, deadline, token);
+    case ACCEPT:
+        return sock_accept_until(fd, (struct sockaddr *)&from, &from_length, deadline, token);
+    case WAIT:
+        return sock_wait_until(fd, events, deadline, token);
+    default:
+        abort();
+    }
 }
 
 /* The call, made by the confined thread. */
 static ssize_t call(void)
 {
+    if (scene.until)
+        return call_until();
     static struct sockaddr_storage from;
     socklen_t from_length = sizeof from;
     struct iovec part = {data, scene.length};
@@ -120,6 +168,8 @@ static ssize_t call(void)
         return sock_recvmsg(fd, &message, flags);
     case RECVALL:
         return sock_recvall(fd, data, scene.length, flags, &count);
+    case RECVDELIM: /* what is sent are zeros */
+        return sock_recvdelim(fd, data, scene.length, &count, "", 1);
     case CONNECT:
         return sock_connect(fd, (struct sockaddr *)&to, to_length);
     case ACCEPT:
@@ -134,6 +184,12 @@ static ssize_t call(void)
         return sock_strerror(-EAGAIN)[0] == '\0';
     case VERSION:
         return sock_version()[0] == '\0';
+    case DEADLINE:
+        return sock_deadline(1) < 1;
+    case TOKEN:
+        return sock_token();
+    case CANCEL:
+        return sock_cancel(fd);
     default:
         abort();
     }
@@ -146,7 +202,7 @@ static int sends(void)
 
 static int receives(void)
 {
-    return scene.call >= RECV && scene.call <= RECVALL;
+    return scene.call >= RECV && scene.call <= RECVDELIM;
 }
 
 static int family(void)
@@ -222,8 +278,9 @@ static size_t fill_way(void)
 
 static void feed(size_t bytes)
 {
+    static const char zeros[SMALL];
     for (size_t sent = 0; sent < bytes; sent += SMALL)
-        MUST(send(peer, junk, SMALL, MSG_DONTWAIT) == SMALL);
+        MUST(send(peer, zeros, SMALL, MSG_DONTWAIT) == SMALL);
 }
 
 static int queue[64], queued;
@@ -280,13 +337,13 @@ static ssize_t judged(double start, double busy, ssize_t expected)
     ssize_t result;
     MUST(ended(LONG * 3, &result));
     double took = now() - start, spent = used() - busy;
-    called[scene.call]++;
+    called[scene.call][scene.until]++;
     scenarios++;
     MUST(spent <= took / 2 + 0.02);
     int patient = expected == -ETIMEDOUT || scene.when == LATE || scene.when == SIGNALLED;
     MUST(took <= (expected == -ETIMEDOUT ? scene.mode : 0) + (patient ? 2 : 1.5));
     if (refused >= 0 && result == -refusal && result != expected) {
-        met[scene.call]++;
+        met[scene.call][scene.until]++;
         return result;
     }
     if (result == -ETIMEDOUT)
@@ -323,7 +380,7 @@ static void account_for_sent(size_t before, size_t drained, ssize_t result)
 static void account_for_received(ssize_t result)
 {
     size_t fed = stays_unready() ? 0 : scene.call == RECVALL && scene.when != PARTLY ? scene.length : SMALL;
-    size_t received = scene.call == RECVALL ? count : result > 0 ? (size_t)result : 0;
+    size_t received = scene.call >= RECVALL ? count : result > 0 ? (size_t)result : 0;
     MUST(scene.call != RECVALL || result != 0 || count == scene.length);
     while (received < fed) {
         ssize_t more = recv(fd, junk, sizeof junk, MSG_DONTWAIT);
@@ -418,17 +475,23 @@ static void play_modes(enum call call, enum kind kind, size_t length, int late)
     for (size_t mode = 0; mode < COUNT(modes); mode++)
         for (int interrupt = 0; interrupt <= 1; interrupt++)
             for (enum when when = READY; when <= NEVER; when++) {
-                struct scenario scenario = {call, kind, when, modes[mode], interrupt, length};
+                struct scenario scenario = {call, kind, when, modes[mode], interrupt, length, 0};
                 int lasting = modes[mode] >= LONG, large = length == LARGE;
-                if (when == READY ? !large : when < PARTLY ? lasting && late : !lasting && (when == NEVER || large))
+                if (when == READY ? !large : when < PARTLY ? lasting && late : !lasting && (when == NEVER || large)) {
                     play(scenario);
+                    scenario.until = 1;
+                    /* One that sends or connects sleeps in parts, between which a signal does not count. */
+                    int in_parts = call <= SENDALL || call == CONNECT;
+                    if (modes[mode] >= SHARED && (!interrupt || (when == SIGNALLED && !in_parts)))
+                        play(scenario);
+                }
             }
 }
 
 static void play_transfers(void)
 {
-    for (enum call call = SEND; call <= RECVALL; call++)
-        for (enum kind kind = UNIX; kind <= DATAGRAM; kind++) {
+    for (enum call call = SEND; call <= RECVDELIM; call++)
+        for (enum kind kind = UNIX; kind <= (call == RECVDELIM ? TCP : DATAGRAM); kind++) {
             play_modes(call, kind, SMALL, 1);
             if (kind != DATAGRAM && (call <= SENDALL || call == RECVALL))
                 play_modes(call, kind, LARGE, call <= SENDALL);
@@ -449,9 +512,12 @@ static void play_waits(void)
     play_modes(WAIT, UNIX, 0, 1);
     play_modes(WAIT, DATAGRAM, 0, 1);
     events = POLLOUT;
-    play((struct scenario){WAIT, UNIX, READY, INFINITY, 0, 0});
-    play((struct scenario){WAIT, UNIX, NEVER, SHARED, 0, 0});
+    play((struct scenario){WAIT, UNIX, READY, INFINITY, 0, 0, 0});
+    play((struct scenario){WAIT, UNIX, NEVER, SHARED, 0, 0, 0});
 }
+
+static enum kind mode_kind; /* of the sockets whose mode is set and told */
+static int peeks;           /* whether other code has them peek further at each time */
 
 /* What a function of the mode makes of a socket, and that a refused one leaves it as it was. */
 static void play_mode(enum call which, double from, int interruptible, double next, int interrupt)
@@ -459,9 +525,11 @@ static void play_mode(enum call which, double from, int interruptible, double ne
     double before = 0, after = 0;
     if (!is_ours())
         return;
-    scene = (struct scenario){which, UNIX, READY, from, interrupt, 0};
+    scene = (struct scenario){which, mode_kind, READY, from, interrupt, 0, 0};
     set_up();
     seconds = next;
+    if (peeks)
+        MUST(setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &(int){0}, sizeof(int)) == 0);
     MUST(sock_setinterrupt(fd, interruptible) == 0 && sock_settimeout(fd, from) == 0 && sock_gettimeout(fd, &before) == 0);
     MUST(before == from);
     double busy = used(), start = now(), slack = 1.26 * SLOWEST_TICK;
@@ -504,14 +572,51 @@ static void play_modes_set_and_told(void)
         }
 }
 
-/* A call that fails, or ends, at once whatever the mode. */
-static void play_end(enum call which, int on, size_t length, ssize_t code)
+/* The kernel may wait for TCP, unless there is a protocol above it; and a table has what a socket that peeks cannot. */
+static void play_modes_elsewhere(void)
 {
-    scene = (struct scenario){which, UNIX, READY, INFINITY, 0, length};
+    for (int interruptible = 0; interruptible <= 1; interruptible++) {
+        mode_kind = TCP;
+        play_mode(SETTIMEOUT, INFINITY, interruptible, 0.0511, 0);
+        play_mode(SETTIMEOUT, 5.0503, interruptible, 3600, 0);
+        play_mode(SETTIMEOUT, 0, interruptible, INFINITY, 0);
+        mode_kind = UNIX;
+        peeks = 1;
+        play_mode(SETTIMEOUT, INFINITY, interruptible, 0.0511, 0);
+        play_mode(GETTIMEOUT, 0.0511, interruptible, 0, 0);
+        peeks = 0;
+    }
+}
+
+/* A call that fails, or ends, at once whatever the mode. */
+static ssize_t play_end_of(int until, enum call which, int on, size_t length, ssize_t code)
+{
+    scene = (struct scenario){which, UNIX, READY, INFINITY, 0, length, until};
     fd = on;
+    count = 0;
     double busy = used(), start = now();
     begin(call);
-    judged(start, busy, code);
+    return judged(start, busy, code);
+}
+
+static void play_end(enum call which, int on, size_t length, ssize_t code)
+{
+    play_end_of(0, which, on, length, code);
+    if (which >= SEND && which <= WAIT)
+        play_end_of(1, which, on, length, code);
+}
+
+static void play_tokens(int no_token)
+{
+    play_end(DEADLINE, -1, 0, 0);
+    play_end(CANCEL, -1, 0, -EBADF);
+    play_end(CANCEL, 1 << 20, 0, -EBADF);
+    play_end(CANCEL, no_token, 0, -EINVAL);
+    ssize_t made = play_end_of(0, TOKEN, -1, 0, 0);
+    if (made >= 0) {
+        play_end(CANCEL, (int)made, 0, 0);
+        close((int)made);
+    }
 }
 
 static void play_misuse(void)
@@ -527,6 +632,7 @@ static void play_misuse(void)
         play_end(which, pipes[0], SMALL, -ENOTSOCK);
     }
     play_end(SENDALL, pipes[0], 0, -ENOTSOCK);
+    play_tokens(pipes[0]);
     play_end(ADDRESS, -1, 0, 0);
     to = (struct sockaddr_storage){.ss_family = AF_INET};
     to_length = sizeof(struct sockaddr_in);
@@ -590,12 +696,53 @@ static void play_failures(void)
     MUST(connect(sender, (struct sockaddr *)&to, to_length) == 0 && send(sender, "", 0, 0) == 0);
     MUST(poll_one(sender, POLLIN, 1000) & POLLERR);
     MUST(recv(sender, junk, 1, MSG_DONTWAIT) == -1 && errno == ECONNREFUSED && sock_settimeout(sender, SHARED) == 0);
-    scene = (struct scenario){RECV, UNIX, NEVER, SHARED, 0, SMALL};
+    scene = (struct scenario){RECV, UNIX, NEVER, SHARED, 0, SMALL, 0};
     fd = sender;
     double busy = used(), start = now();
     begin(call);
     judged(start, busy, -ETIMEDOUT);
     close(sender);
+}
+
+/* Room of its own, and none in the queue of its peer: poll tells of the one and send of the other. */
+static void play_full_queue(void)
+{
+    int senders[64], made = 0;
+    scene = (struct scenario){.kind = DATAGRAM};
+    peer = bound_socket(SOCK_DGRAM);
+    do {
+        MUST(made < 64);
+        senders[made] = open_socket(SOCK_DGRAM);
+    } while (fill_socket(senders[made++], SMALL, &to, to_length) > 0);
+    for (int until = 0; until <= 1; until++) {
+        scene = (struct scenario){SENDTO, DATAGRAM, NEVER, SHARED, 0, SMALL, until};
+        fd = senders[made - 1];
+        MUST(sock_settimeout(fd, SHARED) == 0);
+        double busy = used(), start = now();
+        begin(call);
+        judged(start, busy, -ETIMEDOUT);
+    }
+    while (made > 0)
+        close(senders[--made]);
+    close(peer);
+}
+
+/* No descriptor may be open, so that ppoll takes none. */
+static void play_without_descriptors(void)
+{
+    int pair[2];
+    struct rlimit limit, none = {0, 0};
+    MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    none.rlim_max = limit.rlim_max;
+    MUST(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    scene = (struct scenario){RECV, UNIX, NEVER, SHARED, 0, SMALL, 1};
+    fd = pair[0];
+    double busy = used(), start = now();
+    begin(call);
+    judged(start, busy, -ETIMEDOUT);
+    MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    close(pair[0]);
+    close(pair[1]);
 }
 
 int main(int argc, char **argv)
@@ -614,20 +761,26 @@ int main(int argc, char **argv)
     explain = explain_scene;
     sigaction(SIGUSR1, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    token = must(sock_token(), "a token");
     confine();
     play_modes_set_and_told();
     if (part == 0) {
         play_misuse();
         play_failures();
+        play_full_queue();
+        play_without_descriptors();
     }
+    play_modes_elsewhere();
     play_connections();
     play_waits();
     play_transfers();
     for (enum call which = 0; which < CALLS; which++) {
-        if (called[which])
-            printf("called sock_%s\n", names[which]);
-        if (met[which])
-            printf("refused sock_%s\n", names[which]);
+        for (int until = 0; until <= 1; until++) {
+            if (called[which][until])
+                printf("called sock_%s%s\n", names[which], until ? "_until" : "");
+            if (met[which][until])
+                printf("refused sock_%s%s\n", names[which], until ? "_until" : "");
+        }
     }
     printf("%d scenarios\n", scenarios);
     return 0;
