@@ -14,6 +14,13 @@ use crate::{options, sys, wait};
 
 /// Makes the connection, or goes on with one that an earlier call has begun.
 pub fn connect(connection: Connection, pace: Pace) -> Result<usize> {
+    // When TCP is refused, the kernel puts the socket back as it was made, and forgets a part of its mode.
+    let kept = mode::keep(connection.socket);
+    let socket = connection.socket;
+    try_to_connect(connection, pace).inspect_err(|_| kept.restore(socket))
+}
+
+fn try_to_connect(connection: Connection, pace: Pace) -> Result<usize> {
     let socket = connection.socket;
     let mut has_begun = false;
     match pace {

@@ -60,7 +60,7 @@ impl Line<'_> {
 }
 
 impl Steps for Line<'_> {
-    fn wanted(&self) -> usize {
+    fn wanted(&self, _: Wait) -> usize {
         (self.size - self.have).min(MAX_RECV_CHUNK)
     }
 
@@ -68,7 +68,7 @@ impl Steps for Line<'_> {
         if wait == Wait::ShutDown {
             return Ok(0);
         }
-        sys::recv(self.socket, self.buf.wrapping_byte_add(self.have), self.wanted(), wait.flag())
+        sys::recv(self.socket, self.buf.wrapping_byte_add(self.have), self.wanted(wait), wait.flag())
     }
 
     fn advance(&mut self, count: usize) -> Result<Option<usize>> {

@@ -102,6 +102,8 @@ pub struct Operation<'fd> {
     socket: BorrowedFd<'fd>,
     role: Role,
     pace: Pace<'fd>,
+    /// How often one attempt may wait in the kernel for all of the time that the kernel has.
+    waits: u64,
 }
 
 /// How often the socket may be called ready and not be, in a row, before the operation naps between two
@@ -116,8 +118,11 @@ const NAP: u64 = 1_000_000;
 /// not tell that a full one was shut down for sending, or its peer for receiving.
 const UNIX_SEND_WAIT: u64 = 10_000_000;
 
-/// How often a mode that others keep changing is looked up again because of an `EAGAIN` that does not fit it.
-const ROUNDS: u32 = 64;
+/// How often a blocking mode that others keep changing is left to the kernel again after an `EAGAIN` that does not fit.
+const ROUNDS: u32 = 8;
+
+/// After how many nanoseconds such a mode is looked up again when it is waited for outside the kernel.
+const LOOK_AGAIN: u64 = 10_000_000;
 
 /// Makes `attempt`, and is done if it succeeds or fails for good. If not, goes on as the socket's mode has it.
 /// The first attempt may wait in the kernel if `first` has it so.
@@ -194,11 +199,18 @@ pub fn sleep(until: Until) -> Result<usize> {
 
 impl<'fd> Operation<'fd> {
     pub fn by_mode(socket: BorrowedFd<'fd>, role: Role, start: &Reading) -> Operation<'fd> {
-        Operation { socket, role, pace: Pace::Mode { start: start.nanoseconds(), mode: None } }
+        // A send on a Unix socket may be of two buffers, or wait for its own and for the peer's.
+        let waits = if role == Role::Send { 2 } else { 1 };
+        Operation { socket, role, pace: Pace::Mode { start: start.nanoseconds(), mode: None }, waits }
     }
 
     pub fn until(socket: BorrowedFd<'fd>, role: Role, until: Until<'fd>) -> Operation<'fd> {
-        Operation { socket, role, pace: Pace::Until(until) }
+        Operation { socket, role, pace: Pace::Until(until), waits: 0 }
+    }
+
+    /// Attempts that may wait in the kernel are of one buffer.
+    pub fn in_pieces(self) -> Operation<'fd> {
+        Operation { waits: 1, ..self }
     }
 
     /// From how an attempt ended, which could wait as `first` says, to the result.
@@ -215,6 +227,8 @@ impl<'fd> Operation<'fd> {
             }
         };
         let mut rounds = 0;
+        // A connection under way has no call to wait in, and a receive of no bytes may not: it would be a success.
+        let mut kernel_waits = self.role == Role::Send || first == Wait::InKernel && self.role != Role::Connect;
         loop {
             let refused = match outcome {
                 Outcome::Done(value) => return Ok(value),
@@ -238,16 +252,26 @@ impl<'fd> Operation<'fd> {
                 (Timeout::Zero, Some(error)) => return Err(error),
                 (Timeout::Zero, None) => attempt(first),
                 // A connection under way goes on by itself: there is no call to wait in.
-                (Timeout::Forever, _) if !mode.nonblocking && self.role != Role::Connect => {
+                (Timeout::Forever, _) if !mode.nonblocking && self.role != Role::Connect && rounds < ROUNDS => {
                     // It is another mode than a moment ago, unless nothing can be waited for.
-                    if refused.is_some() && rounds > 0 && (rounds > ROUNDS || mode::is_final(self.socket)?) {
+                    if refused.is_some() && rounds > 0 && mode::is_final(self.socket)? {
                         return Err(Errno::AGAIN);
                     }
-                    rounds += 1;
+                    rounds += u32::from(refused.is_some());
                     attempt(Wait::InKernel)
                 }
+                // Another wait of the kernel's fits into the time that is left.
+                (timeout, _) if kernel_waits && mode.has_time_for_kernel(self.waits, timeout.deadline(start)) => {
+                    let before = time::now();
+                    let outcome = attempt(Wait::InKernel);
+                    // If not even that is waited for, this cannot be waited for in the kernel.
+                    let was_refused = matches!(outcome, Outcome::NotReady(_));
+                    kernel_waits = !was_refused || time::now().saturating_sub(before) >= mode.kernel_waits;
+                    outcome
+                }
                 (timeout, _) => {
-                    let until = Until { deadline: timeout.deadline(start), token: None };
+                    let look_again = (rounds == ROUNDS).then(|| time::now().saturating_add(LOOK_AGAIN));
+                    let until = Until { deadline: timeout.deadline(start).or(look_again), token: None };
                     match self.retry(until, Some(mode.interruptible), outcome, attempt)? {
                         Some(value) => return Ok(value),
                         None => self.check_timeout(start)?,

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use libc::{MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_WAITALL, c_int};
 
 use crate::errno::{Errno, Result};
-use crate::mode::{self, LargeSend, MAX_UNCHECKED_SEND};
+use crate::mode::{self, LargeSend, MAX_UNCHECKED_SEND, UNIX_PIECE};
 use crate::operation::{self, Next, Operation, Outcome, Role, Wait};
 use crate::options;
 use crate::time::Reading;
@@ -145,13 +145,13 @@ fn send_large(
     let (len, first) = match mode::large_send(socket, len, MAX_SEND_CHUNK)? {
         LargeSend::Whole => (len, Wait::InKernel),
         LargeSend::Bounded => (len.min(MAX_SEND_CHUNK), Wait::InKernel),
-        LargeSend::Polled => (len, Wait::Never),
+        LargeSend::Pieces => (len, Wait::Never),
     };
     let mut outcome = Outcome::from(call(len, first));
     let mut wanted = len;
     if first == Wait::Never && matches!(outcome, Outcome::NotReady(_) | Outcome::Interrupted) {
         // As much as the kernel may wait with, if it can be divided.
-        wanted = if options::is_stream(socket)? { MAX_UNCHECKED_SEND } else { len };
+        wanted = if options::is_stream(socket)? { UNIX_PIECE } else { len };
         outcome = call(wanted, Wait::InKernel).into();
     }
     Operation::by_mode(socket, Role::Send, &start)
@@ -160,8 +160,8 @@ fn send_large(
 
 /// A transfer that may take several steps.
 pub trait Steps {
-    /// How many bytes the next step asks for.
-    fn wanted(&self) -> usize;
+    /// How many bytes the next step asks for, if it may wait so.
+    fn wanted(&self, wait: Wait) -> usize;
     /// Makes one attempt at them.
     fn attempt(&self, wait: Wait) -> Result<usize>;
     /// Takes in what was transferred, and gives the result once that was all.
@@ -187,15 +187,14 @@ pub fn in_steps(
     loop {
         let kernel_fills = steps.kernel_fills();
         if let Some(outcome) = outcome {
-            let wanted = steps.wanted();
             let count = operation.finish(wait, outcome, &mut |wait| {
                 waited = wait;
                 steps.attempt(wait).map_err(connection_lost).into()
             })?;
+            is_part = count < steps.wanted(waited);
             if let Some(result) = steps.advance(count)? {
                 return Ok(result);
             }
-            is_part = count < wanted;
         }
         let next = operation.next_step()?;
         wait = if next == Next::InKernel { Wait::InKernel } else { Wait::Never };
@@ -253,7 +252,12 @@ impl Whole<'_> {
             }
             first => {
                 let operation = Operation::by_mode(self.socket, self.role, &start);
-                in_steps(operation, &mut self.begun(MAX_RECV_CHUNK, &count, &call), Wait::InKernel, Some(first))
+                in_steps(
+                    operation,
+                    &mut self.begun((MAX_RECV_CHUNK, MAX_RECV_CHUNK), &count, &call),
+                    Wait::InKernel,
+                    Some(first),
+                )
             }
         }
     }
@@ -270,13 +274,13 @@ impl Whole<'_> {
         let mut start = Reading::NONE;
         start.take();
         let (wait, most) = match pace {
-            _ if self.never_waits() => (Wait::Never, usize::MAX),
-            Pace::Until(_) => (Wait::Never, MAX_RECV_CHUNK),
-            Pace::Mode if self.role == Role::Receive => (Wait::InKernel, MAX_RECV_CHUNK),
+            _ if self.never_waits() => (Wait::Never, (usize::MAX, usize::MAX)),
+            Pace::Until(_) => (Wait::Never, (MAX_RECV_CHUNK, MAX_RECV_CHUNK)),
+            Pace::Mode if self.role == Role::Receive => (Wait::InKernel, (MAX_RECV_CHUNK, MAX_RECV_CHUNK)),
             Pace::Mode => match mode::large_send(self.socket, self.len, MAX_SEND_CHUNK)? {
-                LargeSend::Whole => (Wait::InKernel, usize::MAX),
-                LargeSend::Bounded => (Wait::InKernel, MAX_SEND_CHUNK),
-                LargeSend::Polled => (Wait::Never, MAX_RECV_CHUNK),
+                LargeSend::Whole => (Wait::InKernel, (usize::MAX, usize::MAX)),
+                LargeSend::Bounded => (Wait::InKernel, (MAX_SEND_CHUNK, MAX_SEND_CHUNK)),
+                LargeSend::Pieces => (Wait::Never, (MAX_RECV_CHUNK, UNIX_PIECE)),
             },
         };
         let mut steps = self.begun(most, count, call);
@@ -289,6 +293,9 @@ impl Whole<'_> {
             }
         }
         let operation = match pace {
+            Pace::Mode if steps.most_in_kernel == UNIX_PIECE => {
+                Operation::by_mode(self.socket, self.role, &start).in_pieces()
+            }
             Pace::Mode => Operation::by_mode(self.socket, self.role, &start),
             Pace::Until(until) => Operation::until(self.socket, self.role, until),
         };
@@ -311,19 +318,20 @@ impl Whole<'_> {
 
     fn begun<'a>(
         &'a self,
-        most: usize,
+        (most, most_in_kernel): (usize, usize),
         count: &'a dyn Fn(usize),
         call: &'a dyn Fn(usize, usize, c_int) -> Result<usize>,
     ) -> Begun<'a> {
-        Begun { whole: self, most, is_unbound: false, done: 0, count, call }
+        Begun { whole: self, most, most_in_kernel, is_unbound: false, done: 0, count, call }
     }
 }
 
 /// A transfer of all of a buffer that has begun.
 struct Begun<'a> {
     whole: &'a Whole<'a>,
-    /// The most that one step asks for.
+    /// The most that one step asks for, and one in which the kernel may wait.
     most: usize,
+    most_in_kernel: usize,
     /// The kernel waits for as long as it takes.
     is_unbound: bool,
     done: usize,
@@ -332,16 +340,18 @@ struct Begun<'a> {
 }
 
 impl Steps for Begun<'_> {
-    fn wanted(&self) -> usize {
-        (self.whole.len - self.done).min(self.most)
+    fn wanted(&self, wait: Wait) -> usize {
+        let most = if wait == Wait::InKernel { self.most_in_kernel } else { self.most };
+        (self.whole.len - self.done).min(most)
     }
 
     fn attempt(&self, wait: Wait) -> Result<usize> {
         if wait == Wait::ShutDown {
             return Ok(0);
         }
-        let waits_for_all = if self.is_unbound { MSG_WAITALL } else { self.whole.wait_all(self.wanted()) };
-        (self.call)(self.done, self.wanted(), self.whole.flags | wait.flag() | waits_for_all)
+        let wanted = self.wanted(wait);
+        let waits_for_all = if self.is_unbound { MSG_WAITALL } else { self.whole.wait_all(wanted) };
+        (self.call)(self.done, wanted, self.whole.flags | wait.flag() | waits_for_all)
     }
 
     fn advance(&mut self, count: usize) -> Result<Option<usize>> {
@@ -354,11 +364,11 @@ impl Steps for Begun<'_> {
     }
 
     fn kernel_fills(&self) -> bool {
-        self.whole.role == Role::Send || self.is_unbound || self.wanted() <= MAX_RECV_WAITALL
+        self.whole.role == Role::Send || self.is_unbound || self.wanted(Wait::InKernel) <= MAX_RECV_WAITALL
     }
 
     fn unbound(&mut self) {
-        self.most = usize::MAX;
+        self.most_in_kernel = usize::MAX;
         self.is_unbound = true;
     }
 }

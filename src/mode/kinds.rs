@@ -22,7 +22,10 @@ use crate::{linux, options};
 
 /// The most that a send may leave to the kernel's wait without looking up what kind the socket is: two
 /// buffers of a Unix stream, however small its send buffer is (half the smallest is 2,240 bytes).
-pub const MAX_UNCHECKED_SEND: usize = 4096;
+pub const MAX_UNCHECKED_SEND: usize = 2 * UNIX_PIECE;
+
+/// What is one buffer of a Unix stream, however small its send buffer is.
+pub const UNIX_PIECE: usize = 2048;
 
 /// The form of a timeout on this socket that is long enough for a share.
 pub fn form(socket: BorrowedFd) -> Result<Form> {

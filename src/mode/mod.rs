@@ -34,8 +34,8 @@ use std::os::fd::BorrowedFd;
 
 use crate::errno::Result;
 use crate::options;
-use crate::time::Timeout;
-pub use kinds::MAX_UNCHECKED_SEND;
+use crate::time::{self, Timeout};
+pub use kinds::{MAX_UNCHECKED_SEND, UNIX_PIECE};
 pub use settings::clear_timeouts;
 use settings::{Settings, ticks};
 use ticks::{Scale, Tick};
@@ -63,11 +63,19 @@ pub struct Mode {
     pub interruptible: bool,
     /// For how many nanoseconds at least the kernel itself waits before it says `EAGAIN`.
     pub kernel_waits: u64,
+    /// The same at most, if it waits once.
+    pub kernel_waits_at_most: u64,
     /// `O_NONBLOCK` is set: the kernel does not wait.
     pub nonblocking: bool,
 }
 
 impl Mode {
+    /// Whether the kernel may wait this often before the deadline, and is sure to be done by then.
+    pub fn has_time_for_kernel(self, waits: u64, deadline: Option<u64>) -> bool {
+        let end = time::now().saturating_add(self.kernel_waits_at_most.saturating_mul(waits));
+        self.kernel_waits_at_most > 0 && deadline.is_some_and(|deadline| end < deadline)
+    }
+
     #[cfg(test)]
     fn has_timeout(self) -> bool {
         matches!(self.timeout, Timeout::Nanoseconds(_))
@@ -80,7 +88,9 @@ pub fn of_unready(socket: BorrowedFd, side: Side, took: u64) -> Result<Mode> {
     if took > LONG_REFUSAL {
         return get(socket, side);
     }
-    let polled = |timeout, interruptible| Ok(Mode { timeout, interruptible, kernel_waits: 0, nonblocking: true });
+    let polled = |timeout, interruptible| {
+        Ok(Mode { timeout, interruptible, kernel_waits: 0, kernel_waits_at_most: 0, nonblocking: true })
+    };
     match word::in_socket(socket).flatten() {
         Some(Word { form: Form::NonBlocking, .. }) => polled(Timeout::Zero, false),
         Some(word @ Word { form: Form::Polled, .. }) => {
@@ -178,6 +188,24 @@ pub fn has_flag(socket: BorrowedFd) -> bool {
     matches!(form, Some(Form::Polled | Form::NonBlocking))
 }
 
+/// What of a mode the kernel may forget.
+pub struct Kept(Option<Word>);
+
+/// Keeps it.
+pub fn keep(socket: BorrowedFd) -> Kept {
+    Kept(word::in_socket(socket).flatten())
+}
+
+impl Kept {
+    /// Brings it back, if it was forgotten.
+    #[cold]
+    pub fn restore(self, socket: BorrowedFd) {
+        if self.0.is_some() && word::in_socket(socket) == Some(None) {
+            let _ = word::write(socket, Home::Socket, self.0);
+        }
+    }
+}
+
 /// Makes a listener one on which `accept` does not wait in the kernel, in the same mode. Only waiting costs
 /// it more calls, until its mode is next set.
 pub fn stop_kernel_wait(socket: BorrowedFd) -> Result<()> {
@@ -195,8 +223,9 @@ pub enum LargeSend {
     Whole,
     /// By one call of bounded size: there is a timeout, in which the kernel does not count what copying takes.
     Bounded,
-    /// Without waiting in the kernel, which counts anew for each buffer.
-    Polled,
+    /// All of it only without waiting. The kernel counts anew for each buffer, and may wait with no more than
+    /// [`UNIX_PIECE`].
+    Pieces,
 }
 
 /// How a send of over [`MAX_UNCHECKED_SEND`] may be made on this socket. A word alone does not
@@ -204,7 +233,7 @@ pub enum LargeSend {
 pub fn large_send(socket: BorrowedFd, len: usize, bound: usize) -> Result<LargeSend> {
     let (home, word) = word::read(socket);
     Ok(match (home, word.map(|word| word.form)) {
-        (_, Some(Form::Unix)) if ticks(socket, Side::Send, Tick::get()?)? != 0 => LargeSend::Polled,
+        (_, Some(Form::Unix)) if ticks(socket, Side::Send, Tick::get()?)? != 0 => LargeSend::Pieces,
         (_, Some(Form::Unix | Form::Polled | Form::Blocking | Form::NonBlocking)) => LargeSend::Whole,
         // Other code's timeouts mean what they say, to the kernel.
         (Home::Socket, None) => LargeSend::Whole,

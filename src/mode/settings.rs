@@ -10,7 +10,7 @@ use libc::{SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, c_int, timeval};
 
 use super::ticks::{Scale, Tick};
 use super::word::{self, Form, Home, Word};
-use super::{Mode, ROUNDS, Side};
+use super::{Mode, Side};
 use crate::errno::Result;
 use crate::time::{self, Timeout};
 use crate::{options, sys};
@@ -26,8 +26,13 @@ const LISTENER_MARK: u64 = 8;
 /// The least share of which a Unix socket can wait a half twice.
 const LEAST_UNIX_SHARE: u64 = 4;
 
-/// How often, and for how many nanoseconds, to wait for others to finish setting a mode.
-const NAPS: u32 = 3;
+/// How often to read what others keep changing, and how often in a row it must be the same to be believed.
+const READS: u32 = 128;
+const EQUAL_READS: u32 = 5;
+
+/// How often, and for how many nanoseconds, to wait for others to finish setting a mode: they may have to wait for a
+/// processor.
+const NAPS: u32 = 50;
 const NAP: u64 = 1_000_000;
 
 /// What a socket holds of its mode.
@@ -78,34 +83,43 @@ pub fn clear_timeouts(socket: BorrowedFd) {
 }
 
 impl Settings {
-    /// Reads them, and again if what was read may belong to two modes: it takes several calls, and others may
-    /// set a mode between them. Only a mode that is just being set is met twice, and that passes. What lasts are
-    /// a flag and timeouts of other code, and then the word is not believed.
+    /// Reads them, and again if what was read may belong to two modes: it takes several calls, and others may set a mode
+    /// between them. Only a mode that is just being set is met again and again, and that passes. What lasts are a flag and
+    /// timeouts of other code, and then the word is not believed.
     pub fn read(socket: BorrowedFd, tick: Tick) -> Result<Settings> {
         Settings::read_from(Settings::read_once(socket, tick)?, socket, tick)
     }
 
     fn read_from(mut settings: Settings, socket: BorrowedFd, tick: Tick) -> Result<Settings> {
-        let mut naps = 0;
-        for _ in 0..ROUNDS {
+        let mut equal = 0;
+        for _ in 0..READS {
             if settings.is_whole(tick) {
-                break;
+                return Ok(settings);
             }
             let before = settings;
             settings = Settings::read_once(socket, tick)?;
-            if settings == before {
-                let is_ambiguous = settings.is_ambiguous(tick);
-                if !is_ambiguous && !settings.may_stop_waiting(tick, socket) {
-                    break;
+            if settings != before {
+                equal = 0;
+                continue;
+            }
+            equal += 1;
+            if equal == EQUAL_READS {
+                if settings.may_stop_waiting(tick) && options::is_listener(socket) {
+                    return Ok(settings.without_wait(tick));
                 }
-                if naps == NAPS {
-                    return Ok(if is_ambiguous { Settings { word: None, ..settings } } else { settings });
+                if !settings.is_ambiguous(tick) {
+                    return Ok(settings);
                 }
-                naps += 1;
+            }
+            if equal > EQUAL_READS {
                 let _ = sys::poll(&mut [], Some(time::span(NAP)));
             }
+            if equal == EQUAL_READS + NAPS {
+                return Ok(Settings { word: None, ..settings });
+            }
         }
-        Ok(settings)
+        // They change faster than they can be read. The kernel knows best whether a call is to wait.
+        Ok(Settings { nonblocking: false, ..settings })
     }
 
     /// Guesses them from the word and its ticks, if they agree: then only other code can have touched the others.
@@ -278,10 +292,12 @@ impl Settings {
             Side::Receive => self.receive,
             Side::Send => self.send,
         };
+        let kernel_waits = if self.nonblocking { 0 } else { own };
         Mode {
             timeout: self.timeout(own, tick),
             interruptible: self.is_interruptible(),
-            kernel_waits: if self.nonblocking { 0 } else { tick.to_nanoseconds(own.saturating_sub(1)) },
+            kernel_waits: tick.to_nanoseconds(kernel_waits.saturating_sub(1)),
+            kernel_waits_at_most: tick.to_nanoseconds(tick.latest(kernel_waits)),
             nonblocking: self.nonblocking,
         }
     }
@@ -333,13 +349,13 @@ impl Settings {
         self.nonblocking && is_of_timeout && self.shape(tick) == Shape::Other
     }
 
-    /// Whether an `accept` may be about to add its mark to the flag that it has just set: on a listener, with a mode
-    /// that waits.
-    fn may_stop_waiting(self, tick: Tick, socket: BorrowedFd) -> bool {
+    /// Whether, on a listener, an `accept` may be about to add its mark to the flag that it has just set: in a mode that
+    /// waits. It cannot be told from other code's flag, and then the mode goes before that.
+    fn may_stop_waiting(self, tick: Tick) -> bool {
         let form = self.word.map_or(Form::NonBlocking, |word| word.form);
         let waits = matches!(form, Form::Tcp | Form::Unix | Form::Blocking);
         let is_marked = matches!(self.shape(tick), Shape::Listener(_));
-        self.nonblocking && waits && !is_marked && options::is_listener(socket)
+        self.nonblocking && waits && !is_marked
     }
 
     pub fn is_interruptible(self) -> bool {

@@ -80,6 +80,11 @@ impl Tick {
         (nanoseconds / 9 * 8 / self.nanoseconds).saturating_sub(2)
     }
 
+    /// How many ticks the kernel waits at most when it is told to wait for this many: an eighth and a tick longer.
+    pub fn latest(self, ticks: u64) -> u64 {
+        if ticks == 0 { 0 } else { ticks + ticks / 8 + 2 }
+    }
+
     /// The least timeout that has these ticks.
     fn least(self, scale: Scale, ticks: u64) -> u64 {
         match scale {
