@@ -160,9 +160,11 @@ impl Connection<'_> {
     /// if another thread has shut this one down.
     fn outcome(&self) -> Result<usize> {
         let mut entry = [wait::entry(self.socket, POLLOUT)];
-        if sys::poll(&mut entry, Some(crate::time::span(0)))? == 0 {
-            return Err(Errno::INPROGRESS);
-        }
+        match sys::poll(&mut entry, Some(crate::time::span(0))) {
+            // Signals that never stop must not keep it from the wait, which looks at the token.
+            Ok(0) | Err(Errno::INTR) => return Err(Errno::INPROGRESS),
+            polled => polled?,
+        };
         if let Some(error) = options::take_error(self.socket)? {
             self.give_up();
             return Err(error);
