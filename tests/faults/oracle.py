@@ -38,7 +38,7 @@ def judge(scene, found):
     judge_time(scene, found)
     judge_data(scene, found)
     # Where the rest of the timeout cannot be read, only what the kernel's ticks tell is known.
-    refined = hit(found) not in ("getsockopt", "readword") or scene.fault not in ERRORS
+    refined = hit(found) not in ("getsockopt", "readword") and scene.fault != "wordless" or scene.fault not in ERRORS
     # What a deadline was for is blocking.
     mode = inf if scene.function == "dial_until" and found.code >= 0 else scene.mode
     # What would clear O_NONBLOCK again may be refused only where setting it was.
@@ -98,11 +98,14 @@ def expect(scene, found):
             if seconds == 0 and scene.fault == "undone":
                 return clean | {-errno.EALREADY, SUCCESS}  # The attempt was made all the same.
             # The kernel does not interrupt what does not wait; not ready is then as good a word.
-            return clean | {-errno.EAGAIN} if seconds == 0 and not found.could_wait else clean
+            looks = scene.base == "wait" or not found.could_wait
+            return clean | {-errno.EAGAIN} if seconds == 0 and looks else clean
         # Interruption ends a wait. What could not wait is not interrupted by the kernel either.
         # One that comes in the last moment may find the time over, or the socket ready.
         waits = seconds not in (0, MODES["short"]) and found.could_wait and (found.at == 0 or call == "ppoll") and \
             scene.fault not in SIGNALS
+        # Between two steps the token and the socket are only looked at.
+        waits = waits and not (call == "ppoll" and scene.base in ("sendall", "recvall", "recvdelim", "connect"))
         return {code} | part if waits else clean | {code, -errno.EAGAIN} if seconds == 0 else clean | {code}
     if call in ("ppoll", "nap"):
         return clean | {code}
@@ -127,8 +130,8 @@ def judge_time(scene, found):
         tampered = DELAY * found.hits if scene.fault in ("delayed", "interrupted") else 0
         # TCP takes its time to move a lot through small buffers.
         slow = (scene.base, scene.kind) == ("sendall", "tcp")
-        assert slow or min(ready_after, cancelled_after) + tampered + again > seconds - MARGIN, \
-            f"timed out, but was ready after {ready_after:.3f} s of {seconds}"
+        if not slow and min(ready_after, cancelled_after) + tampered + again <= seconds - MARGIN:
+            raise Late(f"timed out, but was ready or cancelled after {min(ready_after, cancelled_after):.3f} s of {seconds}")
     if found.code == CANCELLED:
         assert elapsed >= DELAY / 2, f"cancelled after {elapsed:.6f} s, before anybody did"
     latest = min(seconds, ready_after + again, cancelled_after) + delays + LATENESS
@@ -150,7 +153,8 @@ def judge_data(scene, found):
         # A TCP connection whose inherited timeouts cannot be taken away is better than none.
         assert found.made_well or hit(found) == "setsockopt", "the connection is not blocking and close-on-exec"
     elif scene.base in ("connect", "listen", "dial", "token", "cancel"):
-        allowed = {0, -errno.EISCONN} if scene.fault == "undone" else {0}
+        connected = scene.fault == "undone" or hit(found) == "ioctl" and scene.fault in ERRORS
+        allowed = {0, -errno.EISCONN} if connected else {0}
         if found.again == TIMED_OUT:
             raise Late("taken up again, it took too long")
         assert found.again in allowed, f"taken up again, it failed with {name(found.again)}"

@@ -119,8 +119,8 @@ static const char *name(pid_t pid, int call, const struct user_regs_struct *regi
     struct pollfd entry;
     if (call < 0)
         return "other";
-    if (is_about_word(registers) && registers->orig_rax == SYS_getsockopt)
-        return "readword";
+    if (is_about_word(registers))
+        return registers->orig_rax == SYS_getsockopt ? "readword" : "setword";
     if (known[call].what != WAITS)
         return known[call].name;
     if (registers->rsi == 0)

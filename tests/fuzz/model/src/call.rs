@@ -42,6 +42,73 @@ unsafe extern "C" {
     fn sock_connect(fd: c_int, addr: *const sockaddr, addrlen: socklen_t) -> c_int;
     fn sock_accept(fd: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> c_int;
     fn sock_wait(fd: c_int, events: c_int, seconds: f64) -> c_int;
+    fn sock_sendall_until(
+        fd: c_int,
+        buf: *const c_void,
+        len: usize,
+        flags: c_int,
+        sent: *mut usize,
+        deadline: f64,
+        token: c_int,
+    ) -> c_int;
+    fn sock_recvall_until(
+        fd: c_int,
+        buf: *mut c_void,
+        len: usize,
+        flags: c_int,
+        received: *mut usize,
+        deadline: f64,
+        token: c_int,
+    ) -> c_int;
+    fn sock_send_until(fd: c_int, buf: *const c_void, len: usize, flags: c_int, deadline: f64, token: c_int) -> isize;
+    fn sock_recv_until(fd: c_int, buf: *mut c_void, len: usize, flags: c_int, deadline: f64, token: c_int) -> isize;
+    fn sock_sendto_until(
+        fd: c_int,
+        buf: *const c_void,
+        len: usize,
+        flags: c_int,
+        addr: *const sockaddr,
+        addrlen: socklen_t,
+        deadline: f64,
+        token: c_int,
+    ) -> isize;
+    fn sock_recvfrom_until(
+        fd: c_int,
+        buf: *mut c_void,
+        len: usize,
+        flags: c_int,
+        addr: *mut sockaddr,
+        addrlen: *mut socklen_t,
+        deadline: f64,
+        token: c_int,
+    ) -> isize;
+    fn sock_sendmsg_until(fd: c_int, msg: *const msghdr, flags: c_int, deadline: f64, token: c_int) -> isize;
+    fn sock_recvmsg_until(fd: c_int, msg: *mut msghdr, flags: c_int, deadline: f64, token: c_int) -> isize;
+    fn sock_recvdelim(
+        fd: c_int,
+        buf: *mut c_void,
+        size: usize,
+        have: *mut usize,
+        delim: *const c_void,
+        delimlen: usize,
+    ) -> isize;
+    fn sock_recvdelim_until(
+        fd: c_int,
+        buf: *mut c_void,
+        size: usize,
+        have: *mut usize,
+        delim: *const c_void,
+        delimlen: usize,
+        deadline: f64,
+        token: c_int,
+    ) -> isize;
+    fn sock_connect_until(fd: c_int, addr: *const sockaddr, addrlen: socklen_t, deadline: f64, token: c_int) -> c_int;
+    fn sock_accept_until(fd: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t, deadline: f64, token: c_int)
+    -> c_int;
+    fn sock_wait_until(fd: c_int, events: c_int, deadline: f64, token: c_int) -> c_int;
+    fn sock_deadline(seconds: f64) -> f64;
+    fn sock_token() -> c_int;
+    fn sock_cancel(token: c_int) -> c_int;
     fn sock_strerror(code: isize) -> *const c_char;
     fn sock_version() -> *const c_char;
 }
@@ -66,6 +133,9 @@ pub struct Command {
     pub n: f64,
     pub flags: u32,
     pub delay: u32,
+    /// The seconds to the deadline, and the token or -1.
+    pub until: Option<f64>,
+    pub token: c_int,
     /// What the bytes sent are made of: see [`fill`].
     pub pattern: u64,
     pub offset: u64,
@@ -79,7 +149,22 @@ impl Command {
         let address = unsafe { zeroed() };
         let kind = Kind::UnixStream;
         let (fd, onto) = (number(slot), -1);
-        Command { verb, kind, fd, onto, n: 0.0, flags: 0, delay: 0, pattern: 0, offset: 0, address, addrlen: 0 }
+        let (until, token) = (None, -1);
+        Command {
+            verb,
+            kind,
+            fd,
+            onto,
+            n: 0.0,
+            flags: 0,
+            delay: 0,
+            until,
+            token,
+            pattern: 0,
+            offset: 0,
+            address,
+            addrlen: 0,
+        }
     }
 }
 
@@ -169,7 +254,7 @@ fn ours(command: &Command, reply: &mut Reply) {
         fill(&mut buffer, command.pattern, command.offset);
     }
     let data: *mut c_void = if is_null { null_mut() } else { buffer.as_mut_ptr().cast() };
-    let mut out = u64::MAX;
+    let mut out = if command.verb == Verb::Recvdelim { 0 } else { u64::MAX };
     let mut address = MaybeUninit::<libc::sockaddr_storage>::zeroed();
     let mut addrlen = size_of::<libc::sockaddr_storage>() as socklen_t;
     // Three parts, the second of them empty.
@@ -187,6 +272,9 @@ fn ours(command: &Command, reply: &mut Reply) {
     let events = [(IN, libc::POLLIN), (OUT, libc::POLLOUT)];
     let events = events.iter().filter(|(bit, _)| flags & bit != 0).fold(0, |all, (_, event)| all | c_int::from(*event));
     let to = (&raw const command.address).cast::<sockaddr>();
+    let from: *mut sockaddr = address.as_mut_ptr().cast();
+    let (done, delim) = ((&raw mut out).cast(), (&raw const LINE_END).cast());
+    let token = command.token;
     // SAFETY: the pointers are to locals that have room for what the lengths say, or the arguments are ones
     // that the library refuses. `errno` is this thread's own.
     unsafe {
@@ -199,19 +287,66 @@ fn ours(command: &Command, reply: &mut Reply) {
             Verb::Gettimeout => sock_gettimeout(fd, if is_null { null_mut() } else { (&raw mut out).cast() }).into(),
             Verb::Setinterrupt => sock_setinterrupt(fd, n as c_int).into(),
             Verb::Getinterrupt => sock_getinterrupt(fd).into(),
-            Verb::Send => sock_send(fd, data, count, passed) as i64,
-            Verb::Recv => sock_recv(fd, data, count, passed) as i64,
-            Verb::Sendto => sock_sendto(fd, data, count, passed, null(), 0) as i64,
-            Verb::Recvfrom => {
-                sock_recvfrom(fd, data, count, passed, address.as_mut_ptr().cast(), &raw mut addrlen) as i64
+            Verb::Send => match command.until {
+                None => sock_send(fd, data, count, passed) as i64,
+                Some(s) => sock_send_until(fd, data, count, passed, sock_deadline(s), token) as i64,
+            },
+            Verb::Recv => match command.until {
+                None => sock_recv(fd, data, count, passed) as i64,
+                Some(s) => sock_recv_until(fd, data, count, passed, sock_deadline(s), token) as i64,
+            },
+            Verb::Sendto => match command.until {
+                None => sock_sendto(fd, data, count, passed, null(), 0) as i64,
+                Some(s) => sock_sendto_until(fd, data, count, passed, null(), 0, sock_deadline(s), token) as i64,
+            },
+            Verb::Recvfrom => match command.until {
+                None => sock_recvfrom(fd, data, count, passed, from, &raw mut addrlen) as i64,
+                Some(s) => {
+                    let addrlen = &raw mut addrlen;
+                    sock_recvfrom_until(fd, data, count, passed, from, addrlen, sock_deadline(s), token) as i64
+                }
+            },
+            Verb::Sendmsg => {
+                let message = if whole { &raw const message } else { null() };
+                match command.until {
+                    None => sock_sendmsg(fd, message, passed) as i64,
+                    Some(s) => sock_sendmsg_until(fd, message, passed, sock_deadline(s), token) as i64,
+                }
             }
-            Verb::Sendmsg => sock_sendmsg(fd, if whole { &raw const message } else { null() }, passed) as i64,
-            Verb::Recvmsg => sock_recvmsg(fd, if whole { &raw mut message } else { null_mut() }, passed) as i64,
-            Verb::Sendall => sock_sendall(fd, data, count, passed, (&raw mut out).cast()).into(),
-            Verb::Recvall => sock_recvall(fd, data, count, passed, (&raw mut out).cast()).into(),
-            Verb::Connect => sock_connect(fd, to, command.addrlen).into(),
-            Verb::Accept => sock_accept(fd, address.as_mut_ptr().cast(), &raw mut addrlen).into(),
-            Verb::Wait => sock_wait(fd, events, n).into(),
+            Verb::Recvmsg => {
+                let message = if whole { &raw mut message } else { null_mut() };
+                match command.until {
+                    None => sock_recvmsg(fd, message, passed) as i64,
+                    Some(s) => sock_recvmsg_until(fd, message, passed, sock_deadline(s), token) as i64,
+                }
+            }
+            Verb::Sendall => match command.until {
+                None => sock_sendall(fd, data, count, passed, done).into(),
+                Some(s) => sock_sendall_until(fd, data, count, passed, done, sock_deadline(s), token).into(),
+            },
+            Verb::Recvall => match command.until {
+                None => sock_recvall(fd, data, count, passed, done).into(),
+                Some(s) => sock_recvall_until(fd, data, count, passed, done, sock_deadline(s), token).into(),
+            },
+            Verb::Recvdelim => match command.until {
+                None => sock_recvdelim(fd, data, count, done, delim, 1) as i64,
+                Some(s) => sock_recvdelim_until(fd, data, count, done, delim, 1, sock_deadline(s), token) as i64,
+            },
+            Verb::Connect => match command.until {
+                None => sock_connect(fd, to, command.addrlen).into(),
+                Some(s) => sock_connect_until(fd, to, command.addrlen, sock_deadline(s), token).into(),
+            },
+            Verb::Accept => match command.until {
+                None => sock_accept(fd, from, &raw mut addrlen).into(),
+                Some(s) => sock_accept_until(fd, from, &raw mut addrlen, sock_deadline(s), token).into(),
+            },
+            Verb::Wait => match command.until {
+                None => sock_wait(fd, events, n).into(),
+                Some(s) => sock_wait_until(fd, events, sock_deadline(s), token).into(),
+            },
+            Verb::Deadline => i64::from(!tells_deadline(n)),
+            Verb::Token => sock_token().into(),
+            Verb::Cancel => sock_cancel(fd).into(),
             Verb::Strerror => c_int::from(sock_strerror(n as isize).is_null()).into(),
             Verb::Version => c_int::from(sock_version().is_null()).into(),
             _ => unreachable!("not ours"),
@@ -220,7 +355,7 @@ fn ours(command: &Command, reply: &mut Reply) {
     }
     reply.out = out;
     if command.verb.receives() {
-        let received = if command.verb == Verb::Recvall { out as i64 } else { reply.code };
+        let received = if matches!(command.verb, Verb::Recvall | Verb::Recvdelim) { out as i64 } else { reply.code };
         if let Some(bytes) = usize::try_from(received).ok().and_then(|received| buffer.get(..received)) {
             reply.hash = hash(NO_BYTES, bytes);
         }
@@ -228,6 +363,21 @@ fn ours(command: &Command, reply: &mut Reply) {
     if command.verb == Verb::Accept && reply.code >= 0 {
         adopt(reply, command);
     }
+    if command.verb == Verb::Token && reply.code >= 0 {
+        place(reply.code as c_int, command.fd);
+        reply.code = 0;
+    }
+}
+
+/// What ends a line.
+pub static LINE_END: u8 = b'\n';
+
+/// A deadline is no earlier than it was asked for, and no number stays none.
+fn tells_deadline(seconds: f64) -> bool {
+    let before = now() as f64 / 1e9;
+    // SAFETY: it has no conditions.
+    let told = unsafe { sock_deadline(seconds) };
+    if seconds.is_nan() { told.is_nan() } else { told >= before + seconds - 1e-6 && (told > 0.0 || seconds < 0.0) }
 }
 
 /// Puts a new descriptor where it is to be. It must have come close-on-exec, and blocking.
@@ -286,6 +436,14 @@ fn others(command: &Command) -> c_int {
             }
             Verb::Sndbuf => set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, n as c_int),
             Verb::Shutdown => libc::shutdown(fd, n as c_int),
+            Verb::Event => {
+                place(check(libc::eventfd(0, 0), "eventfd"), fd);
+                0
+            }
+            Verb::Fire => {
+                let one = 1_u64;
+                libc::write(fd, (&raw const one).cast(), 8) as c_int
+            }
             verb => unreachable!("{} is not performed", verb.name()),
         }
     }
@@ -429,7 +587,7 @@ pub fn pair(kind: Kind, a: c_int, b: c_int) {
             Kind::UnixStream | Kind::UnixDatagram | Kind::UnixSeqpacket => {
                 check(libc::socketpair(libc::AF_UNIX, socktype(kind), 0, ends.as_mut_ptr()), "socketpair");
             }
-            Kind::Pipe => {
+            Kind::Pipe | Kind::Event | Kind::Token => {
                 check(libc::pipe(ends.as_mut_ptr()), "pipe");
             }
             Kind::Tcp => {
@@ -459,7 +617,7 @@ pub fn pair(kind: Kind, a: c_int, b: c_int) {
 
 fn socktype(kind: Kind) -> c_int {
     match kind {
-        Kind::UnixStream | Kind::Tcp | Kind::Pipe => libc::SOCK_STREAM,
+        Kind::UnixStream | Kind::Tcp | Kind::Pipe | Kind::Event | Kind::Token => libc::SOCK_STREAM,
         Kind::UnixDatagram | Kind::Udp => libc::SOCK_DGRAM,
         Kind::UnixSeqpacket => libc::SOCK_SEQPACKET,
     }

@@ -78,11 +78,23 @@ fn opening(random: &mut Random) -> Vec<Step> {
     ]
 }
 
+/// A step that makes what a wait may be cancelled by: a token, or what else becomes readable.
+fn canceller(random: &mut Random) -> Step {
+    let verb = random.pick(&[Verb::Token, Verb::Token, Verb::Event, Verb::Pair]);
+    Step { a: TOKEN, b: TOKEN - 1, kind: Kind::Pipe, ..Step::new(verb) }
+}
+
+/// Where such a descriptor is.
+const TOKEN: usize = SLOTS - 1;
+
 /// Steps that make sense together at best, and do not at times.
 pub fn sequence(random: &mut Random) -> Vec<Step> {
     let mut steps = opening(random);
     if random.percent(50) {
         steps.extend(opening(random));
+    }
+    if random.percent(50) {
+        steps.push(canceller(random));
     }
     let mut used: Vec<usize> = steps.iter().flat_map(|step| [step.a, step.b]).collect();
     if random.percent(60) {
@@ -116,7 +128,8 @@ fn one(random: &mut Random, used: &[usize], steps: &mut Vec<Step>) {
         130..150 => Verb::Rcvtimeo,
         150..170 => Verb::Sndtimeo,
         170..190 => Verb::Sndbuf,
-        190..205 => Verb::Shutdown,
+        190..202 => Verb::Shutdown,
+        202..205 => random.pick(&[Verb::Event, Verb::Fire]),
         205..240 => Verb::Feed,
         240..260 => Verb::Drain,
         260..280 => return steps.extend(opening(random)),
@@ -131,6 +144,20 @@ fn one(random: &mut Random, used: &[usize], steps: &mut Vec<Step>) {
         step.who = Who::Main;
     }
     arguments(random, &mut step);
+    if matches!(step.verb, Verb::Token | Verb::Event | Verb::Cancel) && random.percent(80) {
+        step.a = TOKEN;
+    }
+    if step.verb.signature().ends_with('u') && random.percent(30) {
+        step.until = Some(match random.below(10) {
+            0 => random.pick(&[0.0, -1.0, f64::NAN, 1e10]),
+            1..4 => f64::INFINITY,
+            4 => 1.0,
+            _ => random.pick(&SHORT),
+        });
+        if random.percent(60) {
+            step.token = Some(if random.percent(90) { TOKEN } else { random.below(SLOTS) });
+        }
+    }
     if step.verb.is_ours() && !step.verb.sets_mode() && random.percent(35) {
         step.who = Who::Main;
         steps.push(meanwhile(random, used, &step));
@@ -140,7 +167,7 @@ fn one(random: &mut Random, used: &[usize], steps: &mut Vec<Step>) {
 
 fn arguments(random: &mut Random, step: &mut Step) {
     step.n = match step.verb {
-        Verb::Settimeout | Verb::Wait => seconds(random),
+        Verb::Settimeout | Verb::Wait | Verb::Deadline => seconds(random),
         Verb::Rcvtimeo | Verb::Sndtimeo => random.pick(&[0.0, 0.004, 0.008, 0.012, 0.02, 1.0]),
         Verb::Sndbuf => 2304.0,
         Verb::Shutdown => random.below(3) as f64,
@@ -152,7 +179,7 @@ fn arguments(random: &mut Random, step: &mut Step) {
     step.flags = match step.verb {
         Verb::Wait => random.pick(&[0, IN, IN, IN, OUT, IN | OUT]),
         Verb::Gettimeout if random.percent(5) => NULL,
-        verb if (verb.sends() || verb.receives()) && random.percent(20) => {
+        verb if (verb.sends() || verb.receives()) && verb != Verb::Recvdelim && random.percent(20) => {
             random.pick(&[DONTWAIT, DONTWAIT, if verb.receives() { PEEK } else { 0 }, NULL, HUGE, NULL | HUGE])
         }
         _ => 0,
@@ -176,13 +203,17 @@ fn meanwhile(random: &mut Random, used: &[usize], call: &Step) -> Step {
             Verb::Close,
         ]),
     });
-    if random.percent(10) {
+    if call.token.is_some() && random.percent(50) {
+        step.verb = random.pick(&[Verb::Cancel, Verb::Cancel, Verb::Fire]);
+    } else if random.percent(10) {
         step.verb = random.pick(&[Verb::Nonblock, Verb::Setblocking, Verb::Setinterrupt]);
     }
     step.after = Some(random.pick(&[0, 1, 2, 4, 8]));
     step.who = random.pick(&[Who::Thread, Who::Worker]);
     step.a = match step.verb {
         Verb::Settimeout | Verb::Nonblock | Verb::Setblocking | Verb::Setinterrupt => call.a,
+        Verb::Cancel => TOKEN,
+        Verb::Fire => random.pick(&[TOKEN, TOKEN - 1]),
         // The peer is next to it, more often than not.
         _ if random.percent(50) => (call.a + 1) % SLOTS,
         _ if random.percent(50) => (call.a + SLOTS - 1) % SLOTS,

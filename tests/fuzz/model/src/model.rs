@@ -1,9 +1,8 @@
 //! What must be true of the sockets, by the contract alone: their modes, and what is in their queues.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use crate::call::{Look, hash};
-use crate::call::{NO_BYTES, fill};
+use crate::call::{LINE_END, Look, NO_BYTES, fill, hash};
 use crate::step::{DONTWAIT, HUGE, IN, Kind, NULL, OUT, PEEK, SLOTS, Step, Verb, Who};
 
 /// How many of its neighbours in the library's table a socket's cookie tells it from.
@@ -15,6 +14,9 @@ pub const TCP_BACKLOG: usize = 8;
 
 /// From here on the kernel's share of a timeout may stand for none.
 const LONGEST: u64 = 2_000_000 * 1_000_000_000;
+
+/// And from here on a timeout is kept in larger steps.
+const LONG: u64 = 1_000_000 * 1_000_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
@@ -84,8 +86,8 @@ pub struct Socket {
     pub interruptible: bool,
     /// The kernel's settings, as the library left them. If they are others now, other code set them.
     pub left: (bool, u64, u64),
-    /// A process that could not know the exact timeout has put one in place again.
-    pub drifted: bool,
+    /// By how much the timeout may be longer, for it was other code's.
+    pub slack: u64,
     pub peer: Option<usize>,
     /// What was received, and what was sent to here, in bytes.
     pub read: u64,
@@ -136,8 +138,6 @@ pub struct Model {
     pub sockets: Vec<Socket>,
     /// The sockets of the main process and of the worker, by descriptor.
     pub slots: [[Option<usize>; SLOTS]; 2],
-    /// What each knows exactly: the library's table, by place.
-    tables: [HashMap<u64, (u64, Limit)>; 2],
     /// How many messages were made.
     messages: u64,
     tick: u64,
@@ -152,8 +152,7 @@ impl Model {
         let mut tick = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the pointer is to a local.
         unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut tick) };
-        let tables = [HashMap::new(), HashMap::new()];
-        Model { sockets: Vec::new(), slots: [[None; SLOTS]; 2], tables, messages: 0, tick: tick.tv_nsec as u64 }
+        Model { sockets: Vec::new(), slots: [[None; SLOTS]; 2], messages: 0, tick: tick.tv_nsec as u64 }
     }
 
     pub fn socket(&self, who: Who, slot: usize) -> Option<&Socket> {
@@ -167,7 +166,7 @@ impl Model {
             limit: Limit::Forever,
             interruptible: false,
             left: (false, 0, 0),
-            drifted: false,
+            slack: 0,
             peer: None,
             read: 0,
             written: 0,
@@ -198,7 +197,6 @@ impl Model {
 
     pub fn fork(&mut self) {
         self.slots[1] = self.slots[0];
-        self.tables[1] = self.tables[0].clone();
         self.bury();
     }
 
@@ -239,8 +237,7 @@ impl Model {
     }
 
     /// The mode of a socket whose settings are these, on the receiving or on the sending side.
-    pub fn mode(&self, who: Who, socket: &Socket, look: &Look, sending: bool) -> Mode {
-        let tick = self.tick;
+    pub fn mode(&self, socket: &Socket, look: &Look, sending: bool) -> Mode {
         if look.settings() != socket.left {
             return self.mode_of_others(look, sending);
         }
@@ -249,19 +246,9 @@ impl Model {
             Limit::Forever => return Mode::Forever,
             Limit::Nanoseconds(asked) => asked,
         };
-        let known = self.tables[process(who)].get(&(look.cookie % PLACES)).filter(|entry| entry.0 == look.cookie);
-        let slack = tick * 5 / 4 + 100 + if socket.drifted { 3 * tick } else { 0 };
-        match known {
-            Some((_, Limit::Nanoseconds(known))) if *known == asked && !socket.drifted => {
-                Mode::Timed { least: asked, most: asked }
-            }
-            // What this process last asked for is as good to the kernel as what another did since.
-            Some((_, Limit::Nanoseconds(known))) if known.abs_diff(asked) <= tick * 5 / 4 => {
-                Mode::Timed { least: asked.min(*known), most: asked + slack }
-            }
-            _ if asked >= LONGEST => Mode::Timed { least: asked, most: u64::MAX },
-            _ => Mode::Timed { least: asked, most: asked + slack },
-        }
+        // To the nanosecond, in every process, but that one of weeks is kept in steps of 10 us.
+        let step = if asked >= LONG { 10_000 } else { 0 };
+        Mode::Timed { least: asked, most: asked.saturating_add(step + socket.slack) }
     }
 
     fn ticks(&self, microseconds: u64) -> u64 {
@@ -299,48 +286,125 @@ impl Model {
 
     /// What a function of the library may do on descriptor `a`, as the kernel shows it. `None`: the model has
     /// nothing to say.
-    pub fn predict(&self, step: &Step, look: &Look) -> Option<Prediction> {
+    pub fn predict(&self, step: &Step, look: &Look, token: Option<&Look>) -> Option<Prediction> {
         let done = |now| Some(Prediction { now, waits: None, mode: Mode::Now, interruptible: false });
-        if matches!(step.verb, Verb::Strerror | Verb::Version) {
+        if matches!(step.verb, Verb::Strerror | Verb::Version | Verb::Deadline | Verb::Token) {
             return done(vec![success(0, 0)]);
         }
+        if step.verb == Verb::Cancel {
+            return done(vec![match self.socket(step.who, step.a) {
+                None => error(libc::EBADF),
+                Some(socket) if socket.kind == Kind::Token => success(0, 0),
+                Some(_) => error(libc::EINVAL),
+            }]);
+        }
         let wrong = wrong_arguments(step);
+        if step.verb == Verb::Recvdelim && step.n == 0.0 && wrong.is_empty() {
+            return done(vec![error(libc::EMSGSIZE)]); // Nobody asks the kernel.
+        }
         let bad = match self.socket(step.who, step.a) {
             None => Some(libc::EBADF),
-            Some(socket) if socket.kind == Kind::Pipe => Some(libc::ENOTSOCK),
+            Some(socket) if !socket.kind.is_socket() => Some(libc::ENOTSOCK),
             Some(_) => None,
         };
+        let past = if step.until.is_some_and(|seconds| seconds <= 0.0) { vec![error(libc::ETIMEDOUT)] } else { vec![] };
         if let Some(bad) = bad {
-            return done([vec![error(bad)], wrong].concat());
+            // What is waited for is looked at after the token.
+            let cancelled = if step.verb == Verb::Wait { cancelled(token) } else { None };
+            return done([vec![error(bad)], wrong, past, cancelled.map(error).into_iter().collect()].concat());
         }
         if !wrong.is_empty() {
             return done(wrong);
         }
+        if !past.is_empty() {
+            return done(past);
+        }
         let socket = self.socket(step.who, step.a)?;
         let side = step.verb.sends() || step.verb == Verb::Connect;
-        let mode = if step.flags & DONTWAIT != 0 { Mode::Now } else { self.mode(step.who, socket, look, side) };
+        if step.until.is_none()
+            && !matches!(step.verb, Verb::Settimeout | Verb::Setblocking | Verb::Wait)
+            && is_ambiguous(socket, look)
+        {
+            return None;
+        }
+        if step.verb == Verb::Accept
+            && step.until.is_some()
+            && (socket.role != Role::Listener || look.settings() != socket.left)
+        {
+            return None; // It makes a listener of it, to those who look at its settings.
+        }
+        if step.verb == Verb::Connect && step.until.is_some_and(|seconds| seconds < 1.0) {
+            return None; // Whether it has begun by then is anybody's guess.
+        }
+        let mode = match until(step) {
+            _ if step.flags & DONTWAIT != 0 => Mode::Now,
+            Some(mode) => mode,
+            None => self.mode(socket, look, side),
+        };
+        // What is given a deadline never waits in the kernel.
+        let kernel_mode = if step.until.is_some() { Mode::Timed { least: 1, most: 1 } } else { mode };
         let interruptible = self.is_interruptible(socket, look);
         let len = step.n as u64;
         let (now, waits) = match step.verb {
             Verb::Getblocking => (vec![Allowed { code: i64::from(mode != Mode::Now), ..success(0, 0) }], None),
             Verb::Getinterrupt => (vec![Allowed { code: interruptible.into(), ..success(0, 0) }], None),
-            Verb::Wait => return Some(self.predict_wait(step, look, interruptible)),
+            Verb::Wait => return Some(self.predict_wait(step, look, token, interruptible)),
+            Verb::Recvdelim => self.predict_line(step, socket, len)?,
             Verb::Recvall if len == 0 => (vec![success(0, 0)], None),
             Verb::Sendall if len == 0 => (vec![success(0, 0)], None),
             Verb::Recvall => self.predict_recvall(socket, len),
             verb if verb.receives() => self.predict_receive(socket, len),
-            Verb::Sendall => self.predict_send(socket, len, look, Some(mode), true),
-            verb if verb.sends() => self.predict_send(socket, len, look, Some(mode), false),
+            Verb::Sendall => self.predict_send(socket, len, look, Some(kernel_mode), true),
+            verb if verb.sends() => self.predict_send(socket, len, look, Some(kernel_mode), false),
             Verb::Accept => self.predict_accept(socket),
-            Verb::Connect => self.predict_connect(socket, self.socket(Who::Main, step.b)?, mode)?,
+            Verb::Connect => self.predict_connect(socket, self.socket(Who::Main, step.b)?, kernel_mode)?,
             _ => (vec![success(0, 0)], None),
         };
+        let (mut now, mut waits) = (now, waits);
+        if step.until.is_some() && step.flags & DONTWAIT == 0 {
+            // What has to wait looks at the token first.
+            if let Some(((least, most), number)) = waits.zip(cancelled(token)) {
+                now.push(Allowed { least, most, ..error(number) });
+                waits = None;
+            }
+            // The deadline may have passed before anything could be tried, or between two steps.
+            if mode != Mode::Forever {
+                now.push(Allowed { most: len, ..error(libc::ETIMEDOUT) });
+            }
+        }
         Some(Prediction { now, waits, mode, interruptible })
     }
 
-    fn predict_wait(&self, step: &Step, look: &Look, interruptible: bool) -> Prediction {
+    /// A line: what is there up to its end, and what comes after that and fits.
+    fn predict_line(&self, step: &Step, socket: &Socket, len: u64) -> Option<Outcomes> {
+        if socket.role != Role::Connected || !socket.kind.is_stream() || is_loose(socket) {
+            return None;
+        }
+        let id = self.slots[process(step.who)][step.a]?;
+        let there = len.min(socket.written.saturating_sub(socket.read));
+        let mut bytes = vec![0; there as usize];
+        fill(&mut bytes, id as u64, socket.read);
+        let all = |code| vec![Allowed { code, least: there, most: there }];
+        if socket.broken {
+            let ends = [libc::EPIPE, libc::EMSGSIZE].into_iter().chain(RESETS);
+            let at = bytes.iter().position(|byte| *byte == LINE_END).map_or(0, |at| at as i64 + 1);
+            let all = ends.map(error).chain([success(0, 0), Allowed { code: at, ..success(0, 0) }]);
+            return Some((all.map(|end| Allowed { most: there, ..end }).collect(), Some((0, there))));
+        }
+        Some(match bytes.iter().position(|byte| *byte == LINE_END) {
+            Some(at) => (vec![Allowed { code: at as i64 + 1, least: at as u64 + 1, most: there }], None),
+            None if there == len => (all(-i64::from(libc::EMSGSIZE)), None),
+            None if self.is_at_end(socket) => (all(if there == 0 { 0 } else { -i64::from(libc::EPIPE) }), None),
+            None => (Vec::new(), Some((there, there))),
+        })
+    }
+
+    fn predict_wait(&self, step: &Step, look: &Look, token: Option<&Look>, interruptible: bool) -> Prediction {
         let ready = look.ready & (events(step.flags) | libc::POLLERR | libc::POLLHUP);
-        let mode = match Limit::from_seconds(step.n) {
+        if let Some(number) = cancelled(token) {
+            return Prediction { now: vec![error(number)], waits: None, mode: Mode::Now, interruptible };
+        }
+        let mode = match Limit::from_seconds(step.until.unwrap_or(step.n)) {
             Ok(Limit::Nanoseconds(limit)) => Mode::Timed { least: limit, most: limit },
             Ok(Limit::Forever) => Mode::Forever,
             _ => Mode::Now,
@@ -595,15 +659,22 @@ impl Model {
     }
 
     /// A process asked for a mode.
-    pub fn asked(&mut self, who: Who, id: usize, limit: Limit, after: &Look) {
+    pub fn asked(&mut self, id: usize, limit: Limit, after: &Look) {
         let socket = &mut self.sockets[id];
-        (socket.limit, socket.left, socket.drifted) = (limit, after.settings(), false);
-        self.tables[process(who)].insert(after.cookie % PLACES, (after.cookie, limit));
+        (socket.limit, socket.left, socket.slack) = (limit, after.settings(), 0);
     }
 
-    /// Whether what this process asked for is known exactly to it.
-    pub fn knows(&self, who: Who, look: &Look) -> bool {
-        self.tables[process(who)].get(&(look.cookie % PLACES)).is_some_and(|entry| entry.0 == look.cookie)
+    /// A process set what other code had made of the mode.
+    pub fn adopted(&mut self, id: usize, mode: Mode, after: &Look) {
+        let limit = match mode {
+            Mode::Now => Limit::Nothing,
+            Mode::Forever => Limit::Forever,
+            Mode::Timed { least, .. } => Limit::Nanoseconds(least),
+        };
+        self.asked(id, limit, after);
+        if let Mode::Timed { least, most } = mode {
+            self.sockets[id].slack = most - least;
+        }
     }
 
     /// A connection begins, and waits in the listener's queue.
@@ -614,11 +685,6 @@ impl Model {
         self.sockets[id].role = role;
         self.sockets[listener].backlog.push_back(end);
     }
-}
-
-/// A process that did not set such a timeout may take it for none.
-pub fn is_long(limit: Limit) -> bool {
-    matches!(limit, Limit::Nanoseconds(asked) if asked >= LONGEST)
 }
 
 /// What TCP has of so much may still be under way.
@@ -653,8 +719,47 @@ fn wrong_arguments(step: &Step) -> Vec<Allowed> {
     if verb == Verb::Gettimeout && flags & NULL != 0 {
         wrong.push(error(libc::EFAULT));
     }
-    if let (Verb::Settimeout | Verb::Wait, Err(code)) = (verb, Limit::from_seconds(n)) {
+    if step.until.is_some_and(f64::is_nan) || step.token == Some(step.a) {
+        wrong.push(error(libc::EINVAL));
+    }
+    if step.until.is_some_and(|seconds| seconds > 9e9 && seconds != f64::INFINITY) {
+        wrong.push(error(libc::EOVERFLOW));
+    }
+    let limited = verb == Verb::Settimeout || verb == Verb::Wait && step.until.is_none();
+    if let (true, Err(code)) = (limited, Limit::from_seconds(n)) {
         wrong.push(Allowed { code, least: 0, most: 0 });
     }
     wrong
+}
+
+/// For how long what is given a deadline may wait.
+fn until(step: &Step) -> Option<Mode> {
+    step.until.map(|seconds| match Limit::from_seconds(seconds) {
+        Ok(Limit::Nanoseconds(limit)) => Mode::Timed { least: limit, most: limit },
+        Ok(Limit::Forever) => Mode::Forever,
+        _ => Mode::Now,
+    })
+}
+
+/// What a wait is told that looks at this token.
+fn cancelled(token: Option<&Look>) -> Option<i32> {
+    match token?.ready & !libc::POLLOUT {
+        0 => None,
+        ready if ready & libc::POLLNVAL != 0 => Some(libc::EBADF),
+        _ => Some(libc::ECANCELED),
+    }
+}
+
+/// A polled timeout whose other one was changed by other code: it is no mode, and its word still tells one.
+/// Or a timeout of other code that is too short to tell waiting from the non-blocking mode of the word.
+fn is_ambiguous(socket: &Socket, look: &Look) -> bool {
+    if socket.limit == Limit::Nothing && !look.nonblocking && look.receive.max(look.send) > 0 {
+        return true;
+    }
+    // The word tells more than the other timeout.
+    let tells = socket.interruptible || matches!(socket.limit, Limit::Nanoseconds(_));
+    if look.settings() != socket.left && tells && look.receive == socket.left.1 {
+        return true;
+    }
+    look.settings() != socket.left && look.nonblocking && look.receive != 0 && look.receive == socket.left.1
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use crate::actor::{Thread, Worker};
 use crate::call::{self, Command, Look, NO_BYTES, Reply, Shared, UNTOUCHED, number};
-use crate::model::{Limit, Mode, Model, PLACES, Prediction, Role, SETTLED, Socket, events, is_long, is_loose, process};
+use crate::model::{Limit, Mode, Model, PLACES, Prediction, Role, SETTLED, Socket, events, is_loose, process};
 use crate::step::{DONTWAIT, Kind, PEEK, Step, Verb, Who};
 
 const MILLISECOND: u64 = 1_000_000;
@@ -103,7 +103,7 @@ impl Run {
         if step.who != Who::Main || !waits {
             return false;
         }
-        let Some(id) = self.id(Who::Main, step.a).filter(|id| self.model.sockets[*id].kind != Kind::Pipe) else {
+        let Some(id) = self.id(Who::Main, step.a).filter(|id| self.model.sockets[*id].kind.is_socket()) else {
             return false;
         };
         if event.verb == Verb::Signals {
@@ -111,6 +111,7 @@ impl Run {
         }
         let Some(other) = self.id(event.who, event.a) else { return false };
         match event.verb {
+            Verb::Cancel | Verb::Fire => self.cancels(event, step),
             Verb::Feed => !((step.verb.sends() || step.verb == Verb::Wait) && other == id),
             Verb::Drain => !(step.verb.receives() && other == id),
             Verb::Connect => other != id && self.certainly_connects(event),
@@ -120,6 +121,26 @@ impl Run {
             Verb::Setinterrupt if other == id => call::look(number(step.a)).settings() == self.model.sockets[id].left,
             _ => true,
         }
+    }
+
+    /// Whether an event makes a step's token readable.
+    fn cancels(&self, event: &Step, step: &Step) -> bool {
+        let (Some(other), Some(token)) =
+            (self.id(event.who, event.a), step.token.and_then(|token| self.id(step.who, token)))
+        else {
+            return false;
+        };
+        let actor = &self.model.sockets[other];
+        match (event.verb, actor.kind) {
+            (Verb::Cancel, Kind::Token) | (Verb::Fire, Kind::Event) => other == token,
+            (Verb::Fire, Kind::Pipe) => actor.peer == Some(token) && self.id(event.who, event.a) != Some(token),
+            _ => false,
+        }
+    }
+
+    /// What the kernel says of a step's token.
+    fn token(&self, step: &Step) -> Option<Look> {
+        step.token.map(|token| self.look(step.who, number(token)))
     }
 
     fn certainly_connects(&self, event: &Step) -> bool {
@@ -200,6 +221,7 @@ impl Run {
         let mut command =
             Command { onto: number(step.b), n: step.n, flags: step.flags, ..Command::new(step.verb, step.a) };
         command.delay = step.after.unwrap_or(0);
+        (command.until, command.token) = (step.until, step.token.map_or(-1, number));
         if step.verb == Verb::Signals {
             command.fd = std::process::id() as i32;
         }
@@ -236,9 +258,7 @@ impl Run {
                 let id = self.model.add(kind, if verb == Verb::Listen { Role::Listener } else { Role::Fresh });
                 self.model.put(who, a, Some(id));
             }
-            Verb::Collide
-                if who == Who::Main && a != b && connected.is_some_and(|socket| socket.kind != Kind::Pipe) =>
-            {
+            Verb::Collide if who == Who::Main && a != b && connected.is_some_and(|socket| socket.kind.is_socket()) => {
                 let cookie = call::look(number(a)).cookie;
                 let found = (0..PLACES * 16).any(|_| {
                     call::pair(Kind::UnixStream, number(b), number(c));
@@ -267,7 +287,23 @@ impl Run {
             }
             Verb::Nonblock if id.is_some() => return Ok(Some(self.alone(step))),
             Verb::Rcvtimeo | Verb::Sndtimeo | Verb::Sndbuf
-                if connected.is_some_and(|socket| socket.kind != Kind::Pipe) =>
+                if connected.is_some_and(|socket| socket.kind.is_socket()) =>
+            {
+                return Ok(Some(self.alone(step)));
+            }
+            Verb::Event if who == Who::Main => {
+                let command = self.command(&step);
+                self.perform(who, &command);
+                let id = self.model.add(Kind::Event, Role::Connected);
+                self.model.put(who, a, Some(id));
+            }
+            // A reading end cannot be written to, and one whose other end is gone raises SIGPIPE.
+            Verb::Fire
+                if connected.is_some_and(|socket| match socket.kind {
+                    Kind::Event => true,
+                    Kind::Pipe => socket.peer.is_some_and(|peer| !self.model.sockets[peer].gone),
+                    _ => false,
+                }) =>
             {
                 return Ok(Some(self.alone(step)));
             }
@@ -338,7 +374,7 @@ impl Run {
     fn changed(&mut self, step: &Step, id: usize, before: &Look, after: &Look) {
         // Other code's timeouts take the wish for interruption away.
         let kept = self.model.is_interruptible(&self.model.sockets[id], before);
-        let knows = self.model.knows(step.who, before);
+        let mode = self.model.mode(&self.model.sockets[id], before, false);
         let ours = before.settings() == self.model.sockets[id].left;
         self.model.sockets[id].interruptible = kept;
         let limit = match step.verb {
@@ -349,13 +385,14 @@ impl Run {
                 socket.interruptible = step.n != 0.0;
                 if ours {
                     socket.left = after.settings();
-                    socket.drifted |= !knows && is_long(socket.limit);
+                } else {
+                    self.model.adopted(id, mode, after);
                 }
                 return;
             }
         };
         if let Ok(limit) = limit {
-            self.model.asked(step.who, id, limit, after);
+            self.model.asked(id, limit, after);
         }
     }
 
@@ -368,6 +405,9 @@ impl Run {
         let socket = &self.model.sockets[id];
         let Some(other) = self.id(event.who, event.a) else { return false };
         let actor = &self.model.sockets[other];
+        if self.cancels(event, step) {
+            return true;
+        }
         if actor.peer != Some(id) && event.verb != Verb::Connect {
             return false;
         }
@@ -377,7 +417,10 @@ impl Run {
             Verb::Feed if reads && undisturbed(socket) && undisturbed(actor) && can_be_fed(actor, event.n) => {
                 let there = prediction.waits.map_or(0, |(_, done)| done);
                 let room = actor.kind.is_stream() || socket.messages.is_empty();
-                event.n >= 1.0 && room && (step.verb != Verb::Recvall || there + event.n as u64 >= step.n as u64)
+                step.verb != Verb::Recvdelim
+                    && event.n >= 1.0
+                    && room
+                    && (step.verb != Verb::Recvall || there + event.n as u64 >= step.n as u64)
             }
             Verb::Drain if undisturbed(socket) && undisturbed(actor) && actor.kind.is_stream() => {
                 step.verb.sends() || step.verb == Verb::Wait && events(step.flags) == libc::POLLOUT
@@ -393,7 +436,7 @@ impl Run {
         self.settle(step.who, step.a);
         let fd = number(step.a);
         let before = self.look(step.who, fd);
-        let Some(first) = self.model.predict(&step, &before) else { return Ok(None) };
+        let Some(first) = self.model.predict(&step, &before, self.token(&step).as_ref()) else { return Ok(None) };
         let floods =
             step.verb.sends() && self.model.socket(step.who, step.a).is_some_and(|socket| self.overflows(socket));
         if floods
@@ -432,7 +475,9 @@ impl Run {
         if let Some(event) = event.as_ref().filter(|_| !draining) {
             self.apply(event)?;
         }
-        let second = if event.is_some() { self.model.predict(&step, &after) } else { None };
+        // What a listener becomes says nothing of its mode.
+        let seen = if step.verb == Verb::Accept && step.until.is_some() { before } else { after };
+        let second = event.as_ref().and_then(|_| self.model.predict(&step, &seen, self.token(&step).as_ref()));
         let outcome = self.judge(&step, &reply, &first, second.as_ref(), event.as_ref());
         let told = tell(&step, &reply);
         self.see(&untouched, &step, &before, &first, &reply);
@@ -459,6 +504,8 @@ impl Run {
             Verb::Drain => socket.is_some_and(|socket| socket.role == Role::Connected && socket.kind.is_stream()),
             Verb::Shutdown => socket.is_some_and(|socket| socket.role == Role::Connected && can_shut_down(socket)),
             Verb::Close => event.who == Who::Worker,
+            Verb::Cancel => socket.is_some_and(|socket| socket.kind == Kind::Token),
+            Verb::Fire => socket.is_some_and(|socket| matches!(socket.kind, Kind::Event | Kind::Pipe)),
             _ => socket.is_some(),
         }
     }
@@ -487,6 +534,10 @@ impl Run {
         }
         let (code, count) = outcome(step, reply);
         let elapsed = reply.end - reply.start;
+        let asked = step.until.unwrap_or(0.0).max(0.0);
+        if code == -i64::from(libc::ETIMEDOUT) && (elapsed as f64) < asked * 1e9 {
+            return wrong(format!("it ended after {elapsed} ns, before its deadline"));
+        }
         let unready = predictions().any(|prediction| code == unready_code(prediction.mode));
         let signals = event.filter(|event| event.step.verb == Verb::Signals && event.reply.start <= reply.end);
         let interrupted = code == -i64::from(libc::EINTR)
@@ -500,7 +551,8 @@ impl Run {
         }
         if known && event.is_some() {
             // The first of what came may have been enough.
-            least = if step.verb == Verb::Sendall || step.verb == Verb::Recvall { least } else { least.min(1) };
+            let is_whole = matches!(step.verb, Verb::Sendall | Verb::Recvall | Verb::Recvdelim);
+            least = if is_whole { least } else { least.min(1) };
             if code != 0 {
                 let parts = predictions().filter_map(|prediction| prediction.waits);
                 least = parts.clone().map(|(least, _)| least).min().unwrap_or(least).min(least);
@@ -565,6 +617,11 @@ impl Run {
         (before, after): (&Look, &Look),
         disturbed: bool,
     ) -> Verdict {
+        if step.verb == Verb::Token && reply.code == 0 {
+            let id = self.model.add(Kind::Token, Role::Connected);
+            self.model.put(step.who, step.a, Some(id));
+            return Ok(());
+        }
         let Some(id) = self.id(step.who, step.a) else { return Ok(()) };
         let (code, count) = outcome(step, reply);
         let connects = matches!(step.verb, Verb::Accept | Verb::Connect);
@@ -574,22 +631,18 @@ impl Run {
         if step.verb.sets_mode() && code == 0 {
             self.changed(step, id, before, after);
         }
-        // Which of two made it a polled one, and of what, is anybody's guess.
-        self.model.sockets[id].drifted |= connects && disturbed && after.nonblocking;
         if connects && before.settings() == self.model.sockets[id].left && before.settings() != after.settings() {
-            let drifts = !self.model.knows(step.who, before);
             let socket = &mut self.model.sockets[id];
-            if !disturbed && !matches!(socket.limit, Limit::Nanoseconds(_)) {
+            if !disturbed && !matches!(socket.limit, Limit::Nanoseconds(_)) && step.until.is_none() {
                 return wrong("the settings changed without a timeout");
             }
             if !disturbed {
                 socket.left = after.settings();
-                socket.drifted |= drifts;
             }
         }
         if step.verb == Verb::Gettimeout && code == 0 {
             let socket = &self.model.sockets[id];
-            return check_seconds(f64::from_bits(reply.out), self.model.mode(step.who, socket, before, false));
+            return check_seconds(f64::from_bits(reply.out), self.model.mode(socket, before, false));
         }
         let moved = count > 0 || code == 0;
         if step.verb.sends() && moved && !(step.verb == Verb::Sendall && step.n == 0.0) {
@@ -610,9 +663,10 @@ impl Run {
         } else if step.verb.receives() && reply.hash != NO_BYTES {
             return wrong("bytes came with a failure");
         }
-        if step.verb == Verb::Connect {
-            let begun =
-                [libc::EINPROGRESS, libc::ETIMEDOUT, libc::EINTR].iter().any(|error| code == -i64::from(*error));
+        if step.verb == Verb::Connect && step.until.is_none_or(|seconds| seconds > 0.0) {
+            let begun = [libc::EINPROGRESS, libc::ETIMEDOUT, libc::EINTR, libc::ECANCELED, libc::EBADF]
+                .iter()
+                .any(|error| code == -i64::from(*error));
             let socket = &self.model.sockets[id];
             let tcp = socket.kind == Kind::Tcp;
             match (socket.role, self.id(Who::Main, step.b)) {
@@ -636,9 +690,11 @@ impl Run {
 
     fn see(&mut self, model: &Model, step: &Step, before: &Look, prediction: &Prediction, reply: &Reply) {
         let mode = match model.socket(step.who, step.a) {
-            _ if matches!(step.verb, Verb::Strerror | Verb::Version) => "any",
+            _ if matches!(step.verb, Verb::Strerror | Verb::Version | Verb::Deadline | Verb::Token) => "any",
             None => "closed",
-            Some(socket) if socket.kind == Kind::Pipe => "pipe",
+            Some(socket) if !socket.kind.is_socket() => "no socket",
+            _ if step.token.is_some() => "until a deadline or a token",
+            _ if step.until.is_some() => "until a deadline",
             _ if step.flags & DONTWAIT != 0 => "dontwait",
             Some(socket) if before.settings() != socket.left => match prediction.mode {
                 Mode::Now => "foreign non-blocking",
@@ -661,10 +717,23 @@ impl Run {
 }
 
 fn may_go_along(verb: Verb) -> bool {
-    use Verb::{Close, Connect, Drain, Feed, Nonblock, Setblocking, Setinterrupt, Settimeout, Shutdown, Signals};
+    use Verb::{
+        Cancel, Close, Connect, Drain, Feed, Fire, Nonblock, Setblocking, Setinterrupt, Settimeout, Shutdown, Signals,
+    };
     matches!(
         verb,
-        Feed | Drain | Signals | Shutdown | Close | Nonblock | Settimeout | Setblocking | Setinterrupt | Connect
+        Cancel
+            | Fire
+            | Feed
+            | Drain
+            | Signals
+            | Shutdown
+            | Close
+            | Nonblock
+            | Settimeout
+            | Setblocking
+            | Setinterrupt
+            | Connect
     )
 }
 
@@ -678,7 +747,7 @@ fn can_shut_down(socket: &Socket) -> bool {
 
 fn can_be_fed(socket: &Socket, len: f64) -> bool {
     match socket.kind {
-        Kind::Pipe => false,
+        kind if !kind.is_socket() => false,
         kind => kind.is_stream() || len <= 1000.0,
     }
 }
@@ -694,7 +763,7 @@ fn unready_code(mode: Mode) -> i64 {
 /// A code of 0 or below, and how many bytes were moved; what a function gives that is neither stays a code.
 fn outcome(step: &Step, reply: &Reply) -> (i64, u64) {
     match step.verb {
-        Verb::Sendall | Verb::Recvall => (reply.code, reply.out),
+        Verb::Sendall | Verb::Recvall | Verb::Recvdelim => (reply.code, reply.out),
         verb if (verb.sends() || verb.receives()) && reply.code >= 0 => (0, reply.code as u64),
         Verb::Accept => (reply.code.min(0), 0),
         _ => (reply.code, 0),
@@ -705,6 +774,7 @@ fn name(code: i64) -> String {
     let names = [
         (libc::EAGAIN, "EAGAIN"),
         (libc::EALREADY, "EALREADY"),
+        (libc::ECANCELED, "ECANCELED"),
         (libc::EBADF, "EBADF"),
         (libc::ECONNREFUSED, "ECONNREFUSED"),
         (libc::ECONNRESET, "ECONNRESET"),

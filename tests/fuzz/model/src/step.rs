@@ -22,22 +22,30 @@ pub enum Kind {
     UnixSeqpacket,
     Tcp,
     Udp,
-    /// Not a socket.
+    /// Not sockets, and what a wait may be cancelled by.
     Pipe,
+    Event,
+    Token,
 }
 
-const KINDS: [(Kind, &str); 6] = [
+const KINDS: [(Kind, &str); 8] = [
     (Kind::UnixStream, "unix-stream"),
     (Kind::UnixDatagram, "unix-datagram"),
     (Kind::UnixSeqpacket, "unix-seqpacket"),
     (Kind::Tcp, "tcp"),
     (Kind::Udp, "udp"),
     (Kind::Pipe, "pipe"),
+    (Kind::Event, "event"),
+    (Kind::Token, "token"),
 ];
 
 impl Kind {
     pub fn is_stream(self) -> bool {
         matches!(self, Kind::UnixStream | Kind::Tcp)
+    }
+
+    pub fn is_socket(self) -> bool {
+        !matches!(self, Kind::Pipe | Kind::Event | Kind::Token)
     }
 
     pub fn is_unix(self) -> bool {
@@ -63,6 +71,8 @@ pub enum Verb {
     Feed,
     Drain,
     Signals,
+    Event,
+    Fire,
     Setblocking,
     Getblocking,
     Settimeout,
@@ -77,16 +87,21 @@ pub enum Verb {
     Recvmsg,
     Sendall,
     Recvall,
+    Recvdelim,
     Connect,
     Accept,
     Wait,
+    Deadline,
+    Token,
+    Cancel,
     Strerror,
     Version,
 }
 
-/// All steps there are, with their arguments: `k` a kind, `a`, `b` and `c` descriptors, `n` a number, `f` flags.
+/// All steps there are, with their arguments: `k` a kind, `a`, `b` and `c` descriptors, `n` a number, `f` flags, `u` a
+/// deadline and a token, which make it the function that takes them: `until SECONDS by DESCRIPTOR`, of which either may miss.
 /// From `setblocking` on they are the functions of the library; before, what other code does.
-pub const VERBS: [(Verb, &str, &str); 35] = [
+pub const VERBS: [(Verb, &str, &str); 41] = [
     (Verb::Pair, "pair", "kab"),
     (Verb::Listen, "listen", "ka"),
     (Verb::Socket, "socket", "ka"),
@@ -107,23 +122,30 @@ pub const VERBS: [(Verb, &str, &str); 35] = [
     (Verb::Feed, "feed", "an"),
     (Verb::Drain, "drain", "a"),
     (Verb::Signals, "signals", "n"),
+    // An eventfd, and what makes it readable, or the other end of a pipe.
+    (Verb::Event, "event", "a"),
+    (Verb::Fire, "fire", "a"),
     (Verb::Setblocking, "setblocking", "an"),
     (Verb::Getblocking, "getblocking", "a"),
     (Verb::Settimeout, "settimeout", "an"),
     (Verb::Gettimeout, "gettimeout", "af"),
     (Verb::Setinterrupt, "setinterrupt", "an"),
     (Verb::Getinterrupt, "getinterrupt", "a"),
-    (Verb::Send, "send", "anf"),
-    (Verb::Recv, "recv", "anf"),
-    (Verb::Sendto, "sendto", "anf"),
-    (Verb::Recvfrom, "recvfrom", "anf"),
-    (Verb::Sendmsg, "sendmsg", "anf"),
-    (Verb::Recvmsg, "recvmsg", "anf"),
-    (Verb::Sendall, "sendall", "anf"),
-    (Verb::Recvall, "recvall", "anf"),
-    (Verb::Connect, "connect", "ab"),
-    (Verb::Accept, "accept", "ab"),
-    (Verb::Wait, "wait", "afn"),
+    (Verb::Send, "send", "anfu"),
+    (Verb::Recv, "recv", "anfu"),
+    (Verb::Sendto, "sendto", "anfu"),
+    (Verb::Recvfrom, "recvfrom", "anfu"),
+    (Verb::Sendmsg, "sendmsg", "anfu"),
+    (Verb::Recvmsg, "recvmsg", "anfu"),
+    (Verb::Sendall, "sendall", "anfu"),
+    (Verb::Recvall, "recvall", "anfu"),
+    (Verb::Recvdelim, "recvdelim", "anu"),
+    (Verb::Connect, "connect", "abu"),
+    (Verb::Accept, "accept", "abu"),
+    (Verb::Wait, "wait", "afnu"),
+    (Verb::Deadline, "deadline", "n"),
+    (Verb::Token, "token", "a"),
+    (Verb::Cancel, "cancel", "a"),
     (Verb::Strerror, "strerror", "n"),
     (Verb::Version, "version", ""),
 ];
@@ -147,7 +169,7 @@ impl Verb {
     }
 
     pub fn receives(self) -> bool {
-        matches!(self, Verb::Recv | Verb::Recvfrom | Verb::Recvmsg | Verb::Recvall)
+        matches!(self, Verb::Recv | Verb::Recvfrom | Verb::Recvmsg | Verb::Recvall | Verb::Recvdelim)
     }
 
     pub fn sets_mode(self) -> bool {
@@ -179,11 +201,15 @@ pub struct Step {
     pub c: usize,
     pub n: f64,
     pub flags: u32,
+    /// The seconds to the deadline, and the descriptor that cancels.
+    pub until: Option<f64>,
+    pub token: Option<usize>,
 }
 
 impl Step {
     pub fn new(verb: Verb) -> Step {
-        Step { after: None, who: Who::Main, verb, kind: Kind::UnixStream, a: 0, b: 0, c: 0, n: 0.0, flags: 0 }
+        let (after, who, kind) = (None, Who::Main, Kind::UnixStream);
+        Step { after, who, verb, kind, a: 0, b: 0, c: 0, n: 0.0, flags: 0, until: None, token: None }
     }
 }
 
@@ -206,6 +232,14 @@ impl Display for Step {
                 'b' => write!(f, " {}", slot(self.b))?,
                 'c' => write!(f, " {}", slot(self.c))?,
                 'n' => write!(f, " {}", self.n)?,
+                'u' => {
+                    if let Some(until) = self.until {
+                        write!(f, " until {until}")?;
+                    }
+                    if let Some(token) = self.token {
+                        write!(f, " by {}", slot(token))?;
+                    }
+                }
                 _ => FLAGS
                     .iter()
                     .filter(|(bit, _)| self.flags & bit != 0)
@@ -247,11 +281,22 @@ pub fn parse(line: &str) -> Result<Option<Step>, String> {
             }
             continue;
         }
-        let word = words.next().ok_or_else(|| wrong("an argument is missing"))?;
-        let slot = || match word.as_bytes() {
+        let slot_of = |word: &str| match word.as_bytes() {
             [letter] if (b'a'..b'a' + SLOTS as u8).contains(letter) => Ok((letter - b'a') as usize),
             _ => Err(wrong("no such descriptor")),
         };
+        if argument == 'u' {
+            if words.next_if_eq(&"until").is_some() {
+                step.until = Some(words.next().and_then(|word| word.parse().ok()).ok_or_else(|| wrong("no deadline"))?);
+            }
+            if words.next_if_eq(&"by").is_some() {
+                step.token = Some(slot_of(words.next().unwrap_or(""))?);
+                step.until = step.until.or(Some(f64::INFINITY));
+            }
+            continue;
+        }
+        let word = words.next().ok_or_else(|| wrong("an argument is missing"))?;
+        let slot = || slot_of(word);
         match argument {
             'k' => step.kind = KINDS.iter().find(|(_, name)| *name == word).ok_or_else(|| wrong("no such kind"))?.0,
             'a' => step.a = slot()?,
