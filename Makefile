@@ -2,7 +2,7 @@
 #
 #   make                      the shared and the static library, and the C examples
 #   make lib                  the libraries alone
-#   make demo                 the three modes, on real sockets
+#   make demo                 the three modes, a deadline, a cancel and lines, on real sockets
 #   make test                 everything; ends in a countable summary
 #   make clean                removes what was built
 #   make help                 all that can be made

@@ -120,7 +120,7 @@ static void *run(void *side)
 static void show(const char *name, int (*exchange)(struct side *))
 {
     pthread_t threads[2];
-    char tokens[2];
+    char marks[2];
     int pair[2], finished[2];
     check("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ? -errno : 0);
     check("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, finished) < 0 ? -errno : 0);
@@ -133,8 +133,8 @@ static void show(const char *name, int (*exchange)(struct side *))
         s->exchange = exchange;
         check("thread", -pthread_create(&threads[i], NULL, run, s));
     }
-    check("settimeout", sock_settimeout(finished[0], exchange == all_at_once ? 0.5 : 30));
-    int code = sock_recvall(finished[0], tokens, sizeof tokens, 0, NULL);
+    double deadline = sock_deadline(exchange == all_at_once ? 0.5 : 30);
+    int code = sock_recvall_until(finished[0], marks, sizeof marks, 0, NULL, deadline, -1);
     if (code < 0) /* The way out for threads that wait for each other: both get -EPIPE. */
         shutdown(pair[0], SHUT_RDWR);
     for (int i = 0; i < 2; i++)

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sock.h>
@@ -35,13 +34,6 @@ static ssize_t check(const char *what, ssize_t code)
     return code;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void greet(int fd)
 {
     check("send", sock_send(fd, "hello", 5, 0));
@@ -49,9 +41,7 @@ static void greet(int fd)
 
 static void *greet_late(void *fd)
 {
-    struct timespec pause = {.tv_nsec = (long)(LATE * 1e9)};
-    while (nanosleep(&pause, &pause) != 0)
-        ;
+    sock_wait_until(-1, 0, sock_deadline(LATE), -1); /* It only sleeps. */
     greet(*(int *)fd);
     return NULL;
 }
@@ -60,9 +50,9 @@ static void *greet_late(void *fd)
 static ssize_t show(const char *what, const char *mode, int fd)
 {
     char text[16];
-    double start = now();
+    double start = sock_deadline(0);
     ssize_t received = sock_recv(fd, text, sizeof text, 0);
-    double took = now() - start;
+    double took = sock_deadline(0) - start;
 
     if (received < 0)
         printf("%-24s %-15s %-24s", what, mode, sock_strerror(received));
