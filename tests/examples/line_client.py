@@ -1,10 +1,8 @@
 """line-client: a line and its answer within a time, whatever comes how."""
 
-import signal
-import subprocess
 import time
 
-from programs import LATE, Outcome, peer, program, same
+from programs import LATE, Outcome, interrupt, peer, program, same
 from suite import test
 
 
@@ -42,15 +40,9 @@ def fails(talk, why):
 
 
 def interrupted():
-    """Ctrl-C ends a wait for an answer, and one for input that has none left."""
     with peer(say()) as address:
-        process = subprocess.Popen([program("line-client"), *address], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        process.stdin.write(b"x\n")
-        process.stdin.flush()
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        same(process.communicate(timeout=60)[1], b"line-client: receive: Operation canceled\n")
-        same(process.returncode, 130)
+        code, said, _ = interrupt([program("line-client"), *address], "x\n")
+    same((code, said), (130, "line-client: receive: Operation canceled\n"))
 
 
 def tests():

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -55,6 +56,31 @@ def background(*command):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process, process.stdout.readline()
+        finally:
+            process.kill()
+
+
+def catches(process, number):
+    """Whether it has a handler for the signal by now."""
+    with open(f"/proc/{process.pid}/status", encoding="utf-8") as status:
+        return int(re.search(r"^SigCgt:\s*(\w+)", status.read(), re.M)[1], 16) >> number - 1 & 1
+
+
+def interrupt(command, given=None):
+    """Ctrl-C for a program that nothing else ends: its exit code, what it said, and how long it took."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True) as process:
+        try:
+            if given:
+                process.stdin.write(given)
+                process.stdin.flush()
+            while process.poll() is None and not catches(process, signal.SIGINT):
+                time.sleep(0.01)
+            time.sleep(0.5)
+            start = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)[1]
+            return process.returncode, said, time.monotonic() - start
         finally:
             process.kill()
 

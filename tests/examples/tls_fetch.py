@@ -4,13 +4,12 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import threading
 import time
 
-from programs import LATE, LIBRARY, Outcome, same
+from programs import LATE, LIBRARY, Outcome, interrupt, same
 from suite import CC, SOURCE, Skip, need, run, test
 
 
@@ -155,13 +154,8 @@ def times_out(site, most, then, what):
 
 def interrupted(site, most, what):
     with server(site) as port, between(port, most, hold) as port:
-        process = subprocess.Popen(site.command(port, "60"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        time.sleep(1)
-        start = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1].decode()
-        took = time.monotonic() - start
-    same((process.returncode, said), (130, f"tls-fetch: {what}: Operation canceled\n"))
+        code, said, took = interrupt(site.command(port, "60"))
+    same((code, said), (130, f"tls-fetch: {what}: Operation canceled\n"))
     assert took < LATE, f"took {took:.3f} s"
     return f"in {took:.3f} s"
 
