@@ -125,7 +125,6 @@ fn nobody_there_is_refused_in_every_mode() {
 
 /// The kernel disconnects a TCP socket then, which takes with it what the exact timeout is kept in.
 #[test]
-#[ignore = "not yet: the word of the mode is lost, and the timeout is early then"]
 fn a_refused_attempt_leaves_the_mode() {
     in_turn(product(Kind::listening(), MODES), |(kind, seconds)| {
         let deaf = kind.bound();
