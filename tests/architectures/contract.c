@@ -281,6 +281,78 @@ static void addresses(void)
     CHECK(FAILS(ENOSPC, sock_name((struct sockaddr *)&storage, length, host, 3)));
 }
 
+static int is_cancelled(int token)
+{
+    return sock_wait_until(-1, 0, 0, token) == -ECANCELED;
+}
+
+/* Doubles, sizes and descriptors in one call, of which some are passed in memory on some architectures. */
+static void limits(void)
+{
+    char bytes[64] = "abc", got[64];
+    size_t count = 0;
+    struct iovec part = {got, sizeof got};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct sockaddr_un address;
+    socklen_t length = sizeof address, addrlen;
+    int fds[2], token;
+    double start = now();
+    CHECK(sock_deadline(0.5) >= start + 0.5 && sock_deadline(0.5) < start + 5);
+    CHECK(sock_deadline(LIBSOCK_FOREVER) == INFINITY && isnan(sock_deadline(NAN)));
+    CHECK(sock_deadline(-1) < now());
+    token = sock_token();
+    CHECK(token >= 0 && fcntl(token, F_GETFD) == FD_CLOEXEC);
+    CHECK(FAILS(ETIMEDOUT, sock_wait_until(-1, 0, 0, token)));
+    pair(SOCK_STREAM, fds);
+    CHECK(GIVES(3, sock_send_until(fds[0], bytes, 3, 0, sock_deadline(5), token)));
+    CHECK(GIVES(3, sock_recv_until(fds[1], got, 8, 0, sock_deadline(5), token)));
+    CHECK(GIVES(3, sock_sendto_until(fds[0], bytes, 3, 0, NULL, 0, sock_deadline(5), token)));
+    CHECK(GIVES(3, sock_recvfrom_until(fds[1], got, 8, 0, NULL, NULL, sock_deadline(5), token)));
+    part = (struct iovec){bytes, 3};
+    CHECK(GIVES(3, sock_sendmsg_until(fds[0], &message, 0, sock_deadline(5), token)));
+    part = (struct iovec){got, 3};
+    CHECK(GIVES(3, sock_recvmsg_until(fds[1], &message, 0, sock_deadline(5), token)));
+    CHECK(GIVES(0, sock_sendall_until(fds[0], bytes, 3, 0, &count, sock_deadline(5), token)) && count == 3);
+    CHECK(GIVES(0, sock_recvall_until(fds[1], got, 3, 0, &count, sock_deadline(5), token)) && count == 3);
+    EXPIRES(0.05, sock_recv_until(fds[1], got, 1, 0, sock_deadline(0.05), token));
+    EXPIRES(0.05, sock_recvall_until(fds[1], got, 1, 0, &count, sock_deadline(0.05), -1));
+    CHECK(count == 0);
+    EXPIRES(0.05, sock_wait_until(fds[1], POLLIN, sock_deadline(0.05), token));
+    CHECK(GIVES(POLLOUT, sock_wait_until(fds[1], POLLOUT, INFINITY, token)));
+
+    /* Lines, and what comes after them. */
+    CHECK(GIVES(7, sock_send(fds[0], "ab\r\ncd\r", 7, 0)));
+    CHECK(GIVES(4, sock_recvdelim(fds[1], got, sizeof got, &count, "\r\n", 2)) && count == 7);
+    memmove(got, got + 4, count -= 4);
+    CHECK(FAILS(ETIMEDOUT, sock_recvdelim_until(fds[1], got, sizeof got, &count, "\r\n", 2, sock_deadline(0.01), token)) && count == 3);
+    CHECK(GIVES(1, sock_send(fds[0], "\n", 1, 0)));
+    CHECK(GIVES(4, sock_recvdelim_until(fds[1], got, sizeof got, &count, "\r\n", 2, INFINITY, token)) && count == 4);
+    CHECK(FAILS(EMSGSIZE, sock_recvdelim(fds[1], got, count, &count, "x", 1)));
+    CHECK(FAILS(EINVAL, sock_recvdelim(fds[1], got, count - 1, &count, "x", 1)));
+
+    /* Connections. */
+    int listener = listening(AF_UNIX, 4, &address, &length), client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPIRES(0.05, sock_accept_until(listener, NULL, NULL, sock_deadline(0.05), token));
+    CHECK(timeout(listener) == INFINITY);
+    CHECK(GIVES(0, sock_connect_until(client, (struct sockaddr *)&address, length, sock_deadline(5), token)));
+    addrlen = sizeof address;
+    int accepted = sock_accept_until(listener, (struct sockaddr *)&address, &addrlen, sock_deadline(5), token);
+    CHECK(accepted >= 0 && timeout(accepted) == INFINITY);
+
+    CHECK(!is_cancelled(token));
+    CHECK(FAILS(EINVAL, sock_cancel(fds[0])) && FAILS(EBADF, sock_cancel(-1)));
+    CHECK(GIVES(0, sock_cancel(token)) && GIVES(0, sock_cancel(token)) && is_cancelled(token));
+    CHECK(FAILS(ECANCELED, sock_recv_until(fds[1], got, 1, 0, INFINITY, token)));
+    CHECK(FAILS(EBADF, sock_recv_until(fds[1], got, 1, 0, INFINITY, -2)));
+    CHECK(FAILS(EINVAL, sock_recv_until(fds[1], got, 1, 0, NAN, -1)));
+    CHECK(FAILS(EOVERFLOW, sock_recv_until(fds[1], got, 1, 0, 1e10, -1)));
+    close(accepted);
+    close(client);
+    close(listener);
+    close(token);
+    close_pair(fds);
+}
+
 static void datagrams(void)
 {
     struct sockaddr_in address, origin, from;
@@ -479,6 +551,7 @@ int main(void)
     connections();
     names();
     addresses();
+    limits();
     datagrams();
     messages();
     totals();
