@@ -129,6 +129,8 @@ static void send_some(struct end *end, unsigned *seed, unsigned char *bytes)
     pthread_mutex_unlock(&end->sending);
 }
 
+static int token;
+
 static void receive_some(struct end *end, unsigned *seed, unsigned char *bytes, int last)
 {
     if (last)
@@ -141,17 +143,31 @@ static void receive_some(struct end *end, unsigned *seed, unsigned char *bytes, 
     double timeout;
     must(sock_gettimeout(end->fd, &timeout), "sock_gettimeout");
     int flags = last || timeout > 1 ? MSG_DONTWAIT : 0;
+    /* A deadline holds in every mode. Nobody cancels the token, which all share. */
+    int until = !last && rand_r(seed) % 4 == 0;
+    if (until) {
+        timeout = 0.002;
+        flags = 0;
+    }
     double begun = now();
+    double deadline = sock_deadline(timeout);
     long code;
-    switch (rand_r(seed) % 3) {
+    switch (rand_r(seed) % 3 + 3 * until) {
     case 0: code = sock_recv(end->fd, bytes, len, flags); break;
     case 1: code = sock_recvfrom(end->fd, bytes, len, flags, NULL, NULL); break;
-    default: code = sock_recvall(end->fd, bytes, len, flags, &count); break;
+    case 2: code = sock_recvall(end->fd, bytes, len, flags, &count); break;
+    case 3: code = sock_recv_until(end->fd, bytes, len, flags, deadline, token); break;
+    case 4: code = sock_recvall_until(end->fd, bytes, len, flags, &count, deadline, token); break;
+    default:
+        code = sock_recvdelim_until(end->fd, bytes, len, &count, "\n", 1, deadline, token);
+        if (code == -EMSGSIZE) /* There is no line, and the bytes are as good. */
+            code = (long)count;
+        break;
     }
     judge_wait(begun, timeout, code);
     if (code < 0)
         check_unready("receive", code);
-    size_t got = code > 0 ? (size_t)code : count;
+    size_t got = count > 0 ? count : code > 0 ? (size_t)code : 0; /* Behind a line there may be more. */
     for (size_t i = 0; i < got; i++)
         if (bytes[i] != number(stream, end->received + i))
             fail("a byte lost, doubled or changed, at", (long)(end->received + i));
@@ -357,6 +373,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < LISTENERS; i++)
         make_listener(i);
 
+    token = must(sock_token(), "sock_token");
     int open_before = descriptors();
     pthread_t workers[THREADS], controller;
     for (size_t i = 0; i < THREADS; i++)
