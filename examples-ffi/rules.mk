@@ -4,4 +4,4 @@
 
 .PHONY: test-ffi
 test-ffi: all
-	LIBSOCK_BUILD=$(built) $(source)/tests/run ffi
+	LIBSOCK_LONG=$${LIBSOCK_LONG:-1} LIBSOCK_BUILD=$(built) $(source)/tests/run ffi

@@ -1,4 +1,4 @@
-# What Perl alone has the notion of. usage: perl.pl BINDING-DIRECTORY HOW-OFTEN SECONDS; instant.c is preloaded
+# What Perl alone has the notion of. usage: perl.pl BINDING-DIRECTORY HOW-OFTEN SECONDS [CHECK]; instant.c is preloaded
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use IO::Socket::INET;
 use Tie::Scalar;
 use Time::HiRes qw(clock clock_gettime CLOCK_MONOTONIC sleep);
 
-my ($often, $soon) = @ARGV;
+my ($often, $soon, $only) = @ARGV;
 my $ffi = FFI::Platypus->new(api => 2, lib => undef);
 $ffi->attach(@$_) for (
     [ instant_before => ['int'] => 'void' ],
@@ -323,6 +323,7 @@ my @checks = (
 
 $| = 1;
 while (my ($name, $check) = splice @checks, 0, 2) {
+    next if defined $only && $only ne $name;
     my $found;
     if (eval { $found = $check->(); 1 }) { print "ok $name", defined $found ? ": $found" : '', "\n" }
     else                                 { chomp(my $why = $@); print "not ok $name: $why\n" }

@@ -1,6 +1,6 @@
 <?php
 
-// What PHP alone has the notion of. usage: php.php BINDING-DIRECTORY HOW-OFTEN SECONDS; instant.c is preloaded
+// What PHP alone has the notion of. usage: php.php BINDING-DIRECTORY HOW-OFTEN SECONDS [CHECK]; instant.c is preloaded
 
 declare(strict_types=1);
 
@@ -297,6 +297,9 @@ $checks = [
 ];
 
 foreach ($checks as $name => $check) {
+    if (($argv[4] ?? $name) !== $name) {
+        continue;
+    }
     try {
         $found = $check();
         echo "ok $name", $found === null ? '' : ": $found", "\n";

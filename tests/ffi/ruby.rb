@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# What Ruby alone has the notion of. usage: ruby.rb BINDING-DIRECTORY HOW-OFTEN SECONDS; instant.c is preloaded
+# What Ruby alone has the notion of. usage: ruby.rb BINDING-DIRECTORY HOW-OFTEN SECONDS [CHECK]; instant.c is preloaded
 
 require 'socket'
 require 'timeout'
@@ -335,7 +335,7 @@ def error_queue
   raises(Sock::TimeoutError) { waiting.recv(1) }
   used = Process.clock_gettime(Process::CLOCK_PROCESS_CPUTIME_ID) - used
   assert now - start >= 1
-  assert used < 0.3, "#{used} s of processor time in a wait of 1 s"
+  assert used < 0.2, "#{used} s of processor time in a wait of 1 s"
 end
 
 # An end that the kernel's poll tells, but not an attempt that does not wait.
@@ -359,6 +359,8 @@ end
 %i[ctrl_c handler_returns counts closing_handler from_outside accept_from_outside dial_interrupted closed_elsewhere
    exits dropped bad_arguments foreign_memory tls limits lines datagrams unix error_queue shut_down
    both_directions].each do |name|
+  next unless [nil, name.to_s].include?(ARGV[3])
+
   trap(:INT, 'DEFAULT')
   found = send(name)
   puts "ok #{name}#{": #{found}" if found.is_a?(String)}"

@@ -1,0 +1,28 @@
+"""Faults that bindings had, to be planted in a copy of one: language, file, check that must fail, what is there, what instead."""
+
+FAULTS = [
+    ("python", "sock.py", "ctrl_c", "_any_of((signals, *tokens))", "_any_of(tokens)"),
+    ("python", "sock.py", "asyncio_hears", "os.write(self._before, came)", "pass"),
+    ("python", "sock.py", "tls", 'if hasattr(sock, "do_handshake"):', "if False:"),
+    ("python", "sock.py", "bad_arguments", "    if isinstance(host, str):\n", "    if host := str(host):\n"),
+    ("python", "sock.py", "bad_arguments", "if memory.size == 0:", "if False:"),
+    ("python", "sock.py", "errors_let_go", "    raise _error(code)\n", "    error = _error(code)\n    raise error\n"),
+    ("python", "sock.py", "counts", "error.transferred = moved()", "error.transferred = counts[-1].value"),
+    ("ruby", "sock.rb", "from_outside", "    @unread = buffer[0, @transferred] unless code\n", ""),
+    ("ruby", "sock.rb", "accept_from_outside", "        @accepted.concat(outcome.reject(&:negative?))\n", "        @accepted.concat(outcome.reject(&:negative?)) if $!.nil?\n"),
+    ("ruby", "sock.rb", "error_queue", "      return outcome[0] if ready && moved.call == before && !missed?(outcome, deadline, &call)\n", ""),
+    ("ruby", "sock.rb", "exits", "need_gvl: !waits", "need_gvl: true"),
+    ("lua", "sock.lua", "ctrl_c", "    C.sigprocmask(SIG_SETMASK, all, nil)\n", ""),
+    ("lua", "sock.lua", "dropped", "return ffi.gc(ffi.new(\"int[1]\", fd), function(handle) C.close(handle[0]) end)", "return ffi.new(\"int[1]\", fd)"),
+    ("lua", "sock.lua", "loaded_twice", "ffi.cdef [[\n", "ffi.cdef [[\nstruct sock_time { long seconds, nanoseconds; };\n"),
+    ("lua", "sock.lua", "bad_arguments", "seconds == nil or type(seconds)", "type(seconds)"),
+    ("perl", "Sock.pm", "ctrl_c", "        _sigprocmask(POSIX::SIG_SETMASK(), scalar_to_pointer($all), undef);\n", ""),
+    ("perl", "Sock.pm", "counts", "    $self->{transferred} = $before + sum0 @parts;\n    return $ok ?", "    $self->{transferred} = $before + sum0 @parts if $ok && !$outcome[1];\n    return $ok ?"),
+    ("perl", "Sock.pm", "kinds_of_buffers", "    utf8::downgrade($_[0], 1) or croak 'Wide character in data';\n", ""),
+    ("perl", "Sock.pm", "handler_and_buffers", "    my ($pointer, $size) = _bytes($data);\n    return defined", "    my ($pointer, $size) = _bytes($_[1]);\n    return defined"),
+    ("perl", "Sock.pm", "bad_arguments", "croak 'a string with a NUL' if", "croak 'a string with a NUL' if 0 &&"),
+    ("php", "src/Socket.php", "sizes", "return $size >= 0 && $size < 2 ** 31 ?", "return $size !== -1 ?"),
+    ("php", "src/OneOwner.php", "one_owner", "private function __clone()", "public function __clone()"),
+    ("php", "src/Library.php", "ctrl_c", "            $ffi->sigprocmask(self::SIG_SETMASK, $all, null);\n", ""),
+    ("php", "src/Socket.php", "counts", "        $this->transferred = $moved();\n        return $outcome;", "        $this->transferred = $outcome[1] ? 0 : $moved();\n        return $outcome;"),
+]
