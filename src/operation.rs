@@ -220,6 +220,11 @@ impl<'fd> Operation<'fd> {
         mut outcome: Outcome,
         attempt: &mut dyn FnMut(Wait) -> Outcome,
     ) -> Result<usize> {
+        // A connection that cannot even begin: no local port is free. To a Unix listener it means a full queue.
+        let cannot_begin = self.role == Role::Connect && matches!(outcome, Outcome::NotReady(Errno::AGAIN));
+        if cannot_begin && options::domain(self.socket)? != libc::AF_UNIX {
+            return Err(Errno::AGAIN);
+        }
         let (start, mut known) = match self.pace {
             Pace::Mode { start, mode } => (start, mode),
             Pace::Until(until) => {

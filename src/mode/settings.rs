@@ -295,7 +295,7 @@ impl Settings {
         let kernel_waits = if self.nonblocking { 0 } else { own };
         Mode {
             timeout: self.timeout(own, tick),
-            interruptible: self.is_interruptible(),
+            interruptible: self.is_interruptible(tick),
             kernel_waits: tick.to_nanoseconds(kernel_waits.saturating_sub(1)),
             kernel_waits_at_most: tick.to_nanoseconds(tick.latest(kernel_waits)),
             nonblocking: self.nonblocking,
@@ -358,10 +358,10 @@ impl Settings {
         self.nonblocking && waits && !is_marked
     }
 
-    pub fn is_interruptible(self) -> bool {
-        match (self.agreeing_word(), self.mark()) {
+    pub fn is_interruptible(self, tick: Tick) -> bool {
+        match (self.agreeing_word(), self.shape(tick)) {
             (Some(word), _) => self.receive != 0 && word.interruptible,
-            (None, Shape::Share(on) | Shape::Polled(on)) => self.may_be_ours() && on,
+            (None, Shape::Share(on) | Shape::Polled(on) | Shape::Listener(on)) => self.may_be_ours() && on,
             _ => false,
         }
     }
@@ -404,7 +404,7 @@ impl Settings {
 
     /// The settings with which `accept` on a listener does not wait, in the same mode.
     pub fn without_wait(self, tick: Tick) -> Settings {
-        let send = tick.endless() + LISTENER_MARK + u64::from(self.is_interruptible());
+        let send = tick.endless() + LISTENER_MARK + u64::from(self.is_interruptible(tick));
         Settings { send, nonblocking: true, ..self }
     }
 
