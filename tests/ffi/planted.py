@@ -16,6 +16,7 @@ FAULTS = [
     ("lua", "sock.lua", "dropped", "return ffi.gc(ffi.new(\"int[1]\", fd), function(handle) C.close(handle[0]) end)", "return ffi.new(\"int[1]\", fd)"),
     ("lua", "sock.lua", "loaded_twice", "ffi.cdef [[\n", "ffi.cdef [[\nstruct sock_time { long seconds, nanoseconds; };\n"),
     ("lua", "sock.lua", "bad_arguments", "seconds == nil or type(seconds)", "type(seconds)"),
+    ("lua", "sock.lua", "nothing_spins", "bit.band(all[i], bit.bnot(old[i]))", "all[i]"),
     ("perl", "Sock.pm", "ctrl_c", "        _sigprocmask(POSIX::SIG_SETMASK(), scalar_to_pointer($all), undef);\n", ""),
     ("perl", "Sock.pm", "counts", "    $self->{transferred} = $before + sum0 @parts;\n    return $ok ?", "    $self->{transferred} = $before + sum0 @parts if $ok && !$outcome[1];\n    return $ok ?"),
     ("perl", "Sock.pm", "kinds_of_buffers", "    utf8::downgrade($_[0], 1) or croak 'Wide character in data';\n", ""),
