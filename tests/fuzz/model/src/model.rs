@@ -280,6 +280,15 @@ impl Model {
         Mode::Timed { least: (share - 1) * self.tick, most: (own.max(receive) + 4) * self.tick * 9 / 8 + 100 }
     }
 
+    /// Whether the settings are those of a mode that signals interrupt: what other code leaves of that wish is its own affair.
+    pub fn shows_interruption(&self, limit: Limit, look: &Look) -> bool {
+        let (receive, send, mark) = self.mark(look);
+        match limit {
+            Limit::Nanoseconds(_) => matches!(mark, 2 | 30) || send < receive && send == receive / 2,
+            _ => receive != 0,
+        }
+    }
+
     pub fn is_interruptible(&self, socket: &Socket, look: &Look) -> bool {
         if look.settings() == socket.left { socket.interruptible } else { matches!(self.mark(look).2, 2 | 30) }
     }
@@ -321,6 +330,9 @@ impl Model {
         }
         let socket = self.socket(step.who, step.a)?;
         let side = step.verb.sends() || step.verb == Verb::Connect;
+        if step.verb == Verb::Getinterrupt && look.settings() != socket.left {
+            return None; // Header and word differ on what other code leaves of it.
+        }
         if step.until.is_none()
             && !matches!(step.verb, Verb::Settimeout | Verb::Setblocking | Verb::Wait)
             && is_ambiguous(socket, look)

@@ -392,6 +392,9 @@ impl Run {
             }
         };
         if let Ok(limit) = limit {
+            if !ours {
+                self.model.sockets[id].interruptible = self.model.shows_interruption(limit, after);
+            }
             self.model.asked(id, limit, after);
         }
     }
