@@ -443,7 +443,8 @@ static void play(struct scenario scenario)
     }
     double start = now();
     begin(call);
-    if (scene.when == SIGNALLED && sleeps()) {
+    /* With a deadline a wait to send or connect has parts, between which a signal is not seen. */
+    for (int signals = scene.when != SIGNALLED ? 0 : scene.until ? 5 : 1; signals > 0 && sleeps(); signals--) {
         usleep(2000);
         pthread_kill(confined, SIGUSR1);
         usleep(2000);
