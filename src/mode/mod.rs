@@ -233,8 +233,8 @@ pub enum LargeSend {
 pub fn large_send(socket: BorrowedFd, len: usize, bound: usize) -> Result<LargeSend> {
     let (home, word) = word::read(socket);
     Ok(match (home, word.map(|word| word.form)) {
-        (_, Some(Form::Unix)) if ticks(socket, Side::Send, Tick::get()?)? != 0 => LargeSend::Pieces,
-        (_, Some(Form::Unix | Form::Polled | Form::Blocking | Form::NonBlocking)) => LargeSend::Whole,
+        (_, Some(Form::Unix)) => LargeSend::Pieces,
+        (_, Some(Form::Polled | Form::Blocking | Form::NonBlocking)) => LargeSend::Whole,
         // Other code's timeouts mean what they say, to the kernel.
         (Home::Socket, None) => LargeSend::Whole,
         _ if len <= bound || ticks(socket, Side::Send, Tick::get()?)? == 0 => LargeSend::Whole,

@@ -126,7 +126,7 @@ fn a_token_ends_the_handshake() {
         let outcome = meanwhile(
             Duration::from_millis(100),
             || signal(&token),
-            || takes(Duration::from_millis(100), || dial_until(HERE, Some(&port), deadline, token.as_raw_fd())),
+            || takes(Duration::from_millis(50), || dial_until(HERE, Some(&port), deadline, token.as_raw_fd())),
         );
         assert_eq!(outcome.err(), Some(ECANCELED));
         // Nothing was taken from the token.
@@ -136,7 +136,7 @@ fn a_token_ends_the_handshake() {
     let outcome = meanwhile(
         Duration::from_millis(100),
         || drop(writer),
-        || takes(Duration::from_millis(100), || dial_until(HERE, Some(&port), FOREVER, token.as_raw_fd())),
+        || takes(Duration::from_millis(50), || dial_until(HERE, Some(&port), FOREVER, token.as_raw_fd())),
     );
     assert_eq!(outcome.err(), Some(ECANCELED));
 }
