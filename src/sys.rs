@@ -5,7 +5,7 @@
 //! and is only ever handed on to the kernel.
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use libc::{c_int, c_short, c_ulong, c_void, fd_set, msghdr, pollfd, sockaddr, socklen_t, timespec};
 
@@ -195,6 +195,14 @@ pub fn borrow<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>> {
     // SAFETY: `fd` is not -1. The descriptor is only lent for the call; should another thread close it meanwhile, system
     // calls fail or meet its successor, as they would in any C program.
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Lends a descriptor that is owned.
+pub fn lend(owned: &OwnedFd) -> BorrowedFd<'_> {
+    // SAFETY: an open descriptor is never negative. std asserts nearly the same, up to Rust 1.85 at least, and this makes
+    // the compiler drop its panic.
+    unsafe { std::hint::assert_unchecked(owned.as_raw_fd() >= 0) };
+    owned.as_fd()
 }
 
 /// Takes a descriptor that a system call has made.

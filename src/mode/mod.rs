@@ -209,7 +209,8 @@ impl Kept {
 /// Makes a listener one on which `accept` does not wait in the kernel, in the same mode. Only waiting costs
 /// it more calls, until its mode is next set.
 pub fn stop_kernel_wait(socket: BorrowedFd) -> Result<()> {
-    if options::is_nonblocking(socket)? {
+    // On a socket that does not listen it fails at once.
+    if options::is_nonblocking(socket)? || !options::is_listener(socket) {
         return Ok(());
     }
     let tick = Tick::get()?;

@@ -1,6 +1,6 @@
 //! Connecting to whichever address of a host answers first: Happy Eyeballs, RFC 8305.
 
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::{iter, mem};
 
 use libc::{addrinfo, pollfd};
@@ -32,7 +32,7 @@ pub fn dial(target: &Target, until: Until, timeout: Timeout) -> Result<OwnedFd> 
         Target::Internet(None, _) => return Err(Errno::INVAL),
         Target::Internet(Some(host), service) => connect_to_any(&lookup::resolve_remote(host, service, until)?, until)?,
     };
-    mode::set(socket.as_fd(), timeout)?;
+    mode::set(sys::lend(&socket), timeout)?;
     Ok(socket)
 }
 
@@ -40,7 +40,7 @@ fn connect_to_unix(address: &Address, until: Until) -> Result<OwnedFd> {
     let flags = if until.is_endless() { 0 } else { libc::SOCK_NONBLOCK };
     let socket = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM | flags, 0)?;
     loop {
-        match sys::connect(socket.as_fd(), address.as_ptr(), address.len()) {
+        match sys::connect(sys::lend(&socket), address.as_ptr(), address.len()) {
             Err(Errno::AGAIN) => match until.sleep(NAP) {
                 Ok(()) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error),
@@ -62,7 +62,7 @@ fn connect_to_any(addresses: &Addresses, until: Until) -> Result<OwnedFd> {
         if let Some(address) = candidates.peek().filter(|_| attempts.have_room() && now() >= next_turn) {
             match attempts.begin(address) {
                 Ok(None) => next_turn = now().saturating_add(delay),
-                Ok(Some(socket)) => match outcome(socket.as_fd()) {
+                Ok(Some(socket)) => match outcome(sys::lend(&socket)) {
                     Ok(()) => return Ok(socket),
                     Err(error) => keep_best(&mut failure, error),
                 },
@@ -82,7 +82,7 @@ fn connect_to_any(addresses: &Addresses, until: Until) -> Result<OwnedFd> {
         let turn = candidates.peek().filter(|_| attempts.have_room()).map(|_| next_turn);
         attempts.wait(until, turn)?;
         while let Some(socket) = attempts.take_ended() {
-            match outcome(socket.as_fd()) {
+            match outcome(sys::lend(&socket)) {
                 Ok(()) => return Ok(socket),
                 Err(error) => keep_best(&mut failure, error),
             }
@@ -169,7 +169,7 @@ impl Attempts {
     /// Begins an attempt. A socket that need not wait is connected at once: one of UDP.
     fn begin(&mut self, address: &addrinfo) -> Result<Option<OwnedFd>> {
         let socket = sys::socket(address.ai_family, address.ai_socktype | libc::SOCK_NONBLOCK, address.ai_protocol)?;
-        match sys::connect(socket.as_fd(), address.ai_addr, address.ai_addrlen) {
+        match sys::connect(sys::lend(&socket), address.ai_addr, address.ai_addrlen) {
             Ok(()) => return Ok(Some(socket)),
             Err(Errno::INPROGRESS) => {}
             Err(error) => return Err(error),

@@ -1,6 +1,6 @@
 //! Listening on the addresses of a host.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use libc::{addrinfo, c_int, sockaddr_in6};
 
@@ -29,7 +29,7 @@ pub fn listen(target: &Target, backlog: c_int) -> Result<OwnedFd> {
             let listen_at = |address: &addrinfo, families| {
                 let socket = bind(address, service.protocol, families)?;
                 if service.protocol == Protocol::Tcp {
-                    sys::listen(socket.as_fd(), backlog)?;
+                    sys::listen(sys::lend(&socket), backlog)?;
                 }
                 Ok(socket)
             };
@@ -51,8 +51,8 @@ pub fn listen(target: &Target, backlog: c_int) -> Result<OwnedFd> {
 
 fn listen_at_unix(address: &Address, backlog: c_int) -> Result<OwnedFd> {
     let socket = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0)?;
-    sys::bind(socket.as_fd(), address.as_ptr(), address.len())?;
-    sys::listen(socket.as_fd(), backlog)?;
+    sys::bind(sys::lend(&socket), address.as_ptr(), address.len())?;
+    sys::listen(sys::lend(&socket), backlog)?;
     Ok(socket)
 }
 
@@ -69,13 +69,13 @@ fn bind(address: &addrinfo, protocol: Protocol, families: Families) -> Result<Ow
     let socket = sys::socket(address.ai_family, address.ai_socktype, address.ai_protocol)?;
     // Two sockets of UDP that have it could be bound to one port.
     if protocol == Protocol::Tcp {
-        options::reuse_address(socket.as_fd())?;
+        options::reuse_address(sys::lend(&socket))?;
     }
     if address.ai_family == libc::AF_INET6 {
         // An address of IPv4 that is written as one of IPv6 belongs to both.
-        options::set_only_v6(socket.as_fd(), families == Families::Own && !is_v4_mapped(address))?;
+        options::set_only_v6(sys::lend(&socket), families == Families::Own && !is_v4_mapped(address))?;
     }
-    sys::bind(socket.as_fd(), address.ai_addr, address.ai_addrlen)?;
+    sys::bind(sys::lend(&socket), address.ai_addr, address.ai_addrlen)?;
     Ok(socket)
 }
 
