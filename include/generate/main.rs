@@ -4,18 +4,8 @@ use std::fs;
 use std::path::Path;
 
 /// The files of `src/api`, in the order of the header.
-const GROUPS: [&str; 10] = [
-    "mode",
-    "transfer",
-    "lines",
-    "connection",
-    "wait",
-    "deadline",
-    "transfer_until",
-    "names",
-    "addresses",
-    "about",
-];
+const GROUPS: [&str; 10] =
+    ["mode", "transfer", "lines", "connection", "wait", "deadline", "transfer_until", "names", "addresses", "about"];
 const WIDTH: usize = 100;
 
 fn main() {
