@@ -39,8 +39,8 @@ pub fn take_error(socket: BorrowedFd) -> Result<Option<Errno>> {
 }
 
 /// Whether the socket listens for connections.
-pub fn is_listener(socket: BorrowedFd) -> bool {
-    configure(&socket).is_listener().unwrap_or(false)
+pub fn is_listener(socket: BorrowedFd) -> Result<bool> {
+    Ok(configure(&socket).is_listener()?)
 }
 
 /// Whether the socket is connected.

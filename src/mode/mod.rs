@@ -210,7 +210,7 @@ impl Kept {
 /// it more calls, until its mode is next set.
 pub fn stop_kernel_wait(socket: BorrowedFd) -> Result<()> {
     // On a socket that does not listen it fails at once.
-    if options::is_nonblocking(socket)? || !options::is_listener(socket) {
+    if options::is_nonblocking(socket)? || !options::is_listener(socket)? {
         return Ok(());
     }
     let tick = Tick::get()?;

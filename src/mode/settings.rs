@@ -104,7 +104,7 @@ impl Settings {
             }
             equal += 1;
             if equal == EQUAL_READS {
-                if settings.may_stop_waiting(tick) && options::is_listener(socket) {
+                if settings.may_stop_waiting(tick) && options::is_listener(socket)? {
                     return Ok(settings.without_wait(tick));
                 }
                 if !settings.is_ambiguous(tick) {
