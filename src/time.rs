@@ -107,7 +107,8 @@ pub fn deadline_from_seconds(seconds: f64) -> Result<Option<u64>> {
     if seconds.is_nan() {
         return Err(Errno::INVAL);
     }
-    to_nanoseconds(seconds.max(0.0))
+    // Not f64::max, which is a call of the mathematical library on some architectures.
+    to_nanoseconds(if seconds < 0.0 { 0.0 } else { seconds })
 }
 
 /// The deadline that is `seconds` from now, for [`deadline_from_seconds`] to read: never less.

@@ -1,6 +1,6 @@
 /*
  * Put before libc, it answers SO_COOKIE, which qemu-user does not know, with another number that no other open
- * socket has: its inode.
+ * socket has: its inode. Of SO_PEEK_OFF, which qemu-user lets read but not set, it says that there is none.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,6 +18,10 @@ typedef int getsockopt_function(int, int, int, void *, socklen_t *);
 
 int getsockopt(int fd, int level, int option, void *restrict value, socklen_t *restrict length)
 {
+    if (level == SOL_SOCKET && option == SO_PEEK_OFF) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
     if (level != SOL_SOCKET || option != SO_COOKIE) {
         getsockopt_function *next;
         *(void **)&next = dlsym(RTLD_NEXT, "getsockopt");
