@@ -145,6 +145,7 @@ fn send_large(
     let (len, first) = match mode::large_send(socket, len, MAX_SEND_CHUNK)? {
         LargeSend::Whole => (len, Wait::InKernel),
         LargeSend::Bounded => (len.min(MAX_SEND_CHUNK), Wait::InKernel),
+        LargeSend::Polled => (chunk_of_one(socket, len)?, Wait::InKernel), // It will not: the socket has O_NONBLOCK.
         LargeSend::Pieces => (len, Wait::Never),
     };
     let mut outcome = Outcome::from(call(len, first));
@@ -273,14 +274,18 @@ impl Whole<'_> {
     ) -> Result<usize> {
         let mut start = Reading::NONE;
         start.take();
+        let chunk = if self.len > MAX_RECV_CHUNK { chunk_of_one(self.socket, self.len)? } else { self.len };
         let (wait, most) = match pace {
             _ if self.never_waits() => (Wait::Never, (usize::MAX, usize::MAX)),
-            Pace::Until(_) => (Wait::Never, (MAX_RECV_CHUNK, MAX_RECV_CHUNK)),
-            Pace::Mode if self.role == Role::Receive => (Wait::InKernel, (MAX_RECV_CHUNK, MAX_RECV_CHUNK)),
+            Pace::Until(_) => (Wait::Never, (chunk, chunk)),
+            Pace::Mode if self.role == Role::Receive => (Wait::InKernel, (chunk, chunk)),
             Pace::Mode => match mode::large_send(self.socket, self.len, MAX_SEND_CHUNK)? {
                 LargeSend::Whole => (Wait::InKernel, (usize::MAX, usize::MAX)),
                 LargeSend::Bounded => (Wait::InKernel, (MAX_SEND_CHUNK, MAX_SEND_CHUNK)),
-                LargeSend::Pieces => (Wait::Never, (MAX_RECV_CHUNK, UNIX_PIECE)),
+                LargeSend::Polled => (Wait::Never, (chunk, chunk)),
+                // A message is sent whole.
+                LargeSend::Pieces if !options::is_stream(self.socket)? => (Wait::Never, (chunk, chunk)),
+                LargeSend::Pieces => (Wait::Never, (chunk, UNIX_PIECE)),
             },
         };
         let mut steps = self.begun(most, count, call);

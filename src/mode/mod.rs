@@ -224,6 +224,8 @@ pub enum LargeSend {
     Whole,
     /// By one call of bounded size: there is a timeout, in which the kernel does not count what copying takes.
     Bounded,
+    /// Without waiting, and by calls of bounded size: the timeout is polled.
+    Polled,
     /// All of it only without waiting. The kernel counts anew for each buffer, and may wait with no more than
     /// [`UNIX_PIECE`].
     Pieces,
@@ -235,7 +237,8 @@ pub fn large_send(socket: BorrowedFd, len: usize, bound: usize) -> Result<LargeS
     let (home, word) = word::read(socket);
     Ok(match (home, word.map(|word| word.form)) {
         (_, Some(Form::Unix)) => LargeSend::Pieces,
-        (_, Some(Form::Polled | Form::Blocking | Form::NonBlocking)) => LargeSend::Whole,
+        (_, Some(Form::Polled)) => LargeSend::Polled,
+        (_, Some(Form::Blocking | Form::NonBlocking)) => LargeSend::Whole,
         // Other code's timeouts mean what they say, to the kernel.
         (Home::Socket, None) => LargeSend::Whole,
         _ if len <= bound || ticks(socket, Side::Send, Tick::get()?)? == 0 => LargeSend::Whole,

@@ -476,6 +476,22 @@ fn recvall_counts_exactly_when_the_connection_is_reset() {
 }
 
 #[test]
+fn sendall_of_a_message_that_waits_for_room_is_one_message() {
+    in_turn(product([UnixDatagram, UnixSeqpacket], [FOREVER, 5.0]), |(kind, seconds)| {
+        let (socket, peer) = pair_with(kind, seconds);
+        fill(&socket);
+        settimeout(&peer, 0.3).unwrap();
+        let message = vec![7; 20_000];
+        let receive_all = || {
+            let received = std::iter::from_fn(|| recv(&peer, &mut vec![0; 30_000], 0).ok());
+            assert_eq!(received.last(), Some(message.len()), "the last message");
+        };
+        let outcome = meanwhile(DELAY, receive_all, || sendall(&socket, &message, 0));
+        assert_eq!(outcome, (Ok(0), message.len()));
+    });
+}
+
+#[test]
 fn sendall_counts_exactly_on_every_failure() {
     for (kind, (seconds, error)) in product(Kind::streams(), [(0.0, EAGAIN), (0.001, ETIMEDOUT), (0.05, ETIMEDOUT)]) {
         about((kind, seconds), || {
