@@ -6,7 +6,7 @@ use libc::{AF_UNIX, POLLOUT, c_int, sa_family_t, sockaddr, socklen_t};
 
 use crate::errno::{Errno, Result};
 use crate::mode;
-use crate::operation::{self, Operation, Outcome, Role, Wait};
+use crate::operation::{self, Outcome, Role, Wait};
 use crate::sys::AddressOut;
 use crate::time::Reading;
 use crate::transfer::Pace;
@@ -83,11 +83,7 @@ fn finish_accept(
     first: Outcome,
     attempt: &dyn Fn() -> Result<c_int>,
 ) -> Result<usize> {
-    let mut operation = match pace {
-        Pace::Mode => Operation::by_mode(socket, Role::Accept, start),
-        Pace::Until(until) => Operation::until(socket, Role::Accept, until),
-    };
-    operation.finish(Wait::InKernel, first, &mut |wait| {
+    pace.begin(socket, Role::Accept, start).finish(Wait::InKernel, first, &mut |wait| {
         if wait == Wait::ShutDown {
             return Outcome::Failed(Errno::INVAL);
         }

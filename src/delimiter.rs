@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use libc::c_void;
 
 use crate::errno::{Errno, Result};
-use crate::operation::{Operation, Role, Wait};
+use crate::operation::{Role, Wait};
 use crate::sys;
 use crate::time::Reading;
 use crate::transfer::{MAX_RECV_CHUNK, Pace, Steps, in_steps};
@@ -32,10 +32,8 @@ impl Line<'_> {
         pace.check_deadline()?;
         let mut start = Reading::NONE;
         start.take();
-        let (wait, operation) = match pace {
-            Pace::Mode => (Wait::InKernel, Operation::by_mode(self.socket, Role::Receive, &start)),
-            Pace::Until(until) => (Wait::Never, Operation::until(self.socket, Role::Receive, until)),
-        };
+        let wait = if matches!(pace, Pace::Mode) { Wait::InKernel } else { Wait::Never };
+        let operation = pace.begin(self.socket, Role::Receive, &start);
         match self.attempt(wait) {
             Ok(count) => match self.advance(count)? {
                 Some(length) => Ok(length),

@@ -32,7 +32,15 @@ pub enum Pace<'fd> {
     Until(Until<'fd>),
 }
 
-impl Pace<'_> {
+impl<'fd> Pace<'fd> {
+    /// An operation at this pace, whose time runs from `start`.
+    pub fn begin(self, socket: BorrowedFd<'fd>, role: Role, start: &Reading) -> Operation<'fd> {
+        match self {
+            Pace::Mode => Operation::by_mode(socket, role, start),
+            Pace::Until(until) => Operation::until(socket, role, until),
+        }
+    }
+
     /// Fails if there is a deadline that has passed.
     pub fn check_deadline(self) -> Result<()> {
         match self {
@@ -246,7 +254,7 @@ impl Whole<'_> {
         }
         let mut start = Reading::NONE;
         start.take();
-        match call(0, self.len, self.flags | self.wait_all(self.len)) {
+        match call(0, self.len, self.flags | self.wait_all(self.len, false)) {
             Ok(done) if done == self.len => {
                 count(done);
                 Ok(0)
@@ -297,21 +305,17 @@ impl Whole<'_> {
                 }
             }
         }
-        let operation = match pace {
-            Pace::Mode if steps.most_in_kernel == UNIX_PIECE => {
-                Operation::by_mode(self.socket, self.role, &start).in_pieces()
-            }
-            Pace::Mode => Operation::by_mode(self.socket, self.role, &start),
-            Pace::Until(until) => Operation::until(self.socket, self.role, until),
-        };
+        let operation = pace.begin(self.socket, self.role, &start);
+        let operation = if steps.most_in_kernel == UNIX_PIECE { operation.in_pieces() } else { operation };
         let first = steps.attempt(wait);
         in_steps(operation, &mut steps, wait, Some(first))
     }
 
-    /// The flag for a step of this size in which the kernel may wait, if it may wait for all of it.
+    /// The flag for a receive of this size in which the kernel may wait, if it may wait for all of it.
     #[inline(always)]
-    fn wait_all(&self, wanted: usize) -> c_int {
-        if self.role == Role::Receive && wanted <= MAX_RECV_WAITALL { MSG_WAITALL } else { 0 }
+    fn wait_all(&self, wanted: usize, is_unbound: bool) -> c_int {
+        let may = is_unbound || wanted <= MAX_RECV_WAITALL;
+        if self.role == Role::Receive && may { MSG_WAITALL } else { 0 }
     }
 
     fn never_waits(&self) -> bool {
@@ -355,7 +359,7 @@ impl Steps for Begun<'_> {
             return Ok(0);
         }
         let wanted = self.wanted(wait);
-        let waits_for_all = if self.is_unbound { MSG_WAITALL } else { self.whole.wait_all(wanted) };
+        let waits_for_all = self.whole.wait_all(wanted, self.is_unbound);
         (self.call)(self.done, wanted, self.whole.flags | wait.flag() | waits_for_all)
     }
 
