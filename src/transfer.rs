@@ -136,7 +136,7 @@ fn once(
 /// How much one call may ask for: of a stream, a chunk. A message is sent and received whole.
 #[cold]
 fn chunk_of_one(socket: BorrowedFd, len: usize) -> Result<usize> {
-    Ok(if options::is_stream(socket)? { len.min(MAX_RECV_CHUNK) } else { len })
+    Ok(if len > MAX_RECV_CHUNK && options::is_stream(socket)? { MAX_RECV_CHUNK } else { len })
 }
 
 /// As [`send`], of more than the kernel may wait with on every kind of socket.
@@ -282,7 +282,7 @@ impl Whole<'_> {
     ) -> Result<usize> {
         let mut start = Reading::NONE;
         start.take();
-        let chunk = if self.len > MAX_RECV_CHUNK { chunk_of_one(self.socket, self.len)? } else { self.len };
+        let chunk = chunk_of_one(self.socket, self.len)?;
         let (wait, most) = match pace {
             _ if self.never_waits() => (Wait::Never, (usize::MAX, usize::MAX)),
             Pace::Until(_) => (Wait::Never, (chunk, chunk)),
