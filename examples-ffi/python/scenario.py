@@ -1,8 +1,10 @@
 """What examples-ffi/SCENARIO.md describes. usage: python3 scenario.py HOST PORT"""
 
+import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 import zlib
@@ -95,10 +97,140 @@ def lookup_error(host, service, code):
 def lookups():
     host = lookup_error("no such host", 7, socket.EAI_NONAME)
     service = lookup_error("127.0.0.1", "no-such-service", socket.EAI_SERVICE)
+    print(f"lookups that fail: {host}, {service}")
     try:
         sock.dial("127.0.0.1\0.example", 7, 5)
     except ValueError:
-        print(f"lookups that fail: {host}, {service}")
+        print("a host with a NUL: refused")
+
+
+def sizes():
+    near, _far = pair()
+    near.settimeout(0.25)
+    if near.recv(0) == b"":
+        print("receive of 0 bytes: nothing, at once")
+    refused = 0
+    for size in -1, 1 << 63:
+        try:
+            near.recv(size)
+        except (ValueError, OverflowError):
+            refused += 1
+    if refused == 2:
+        print("sizes of -1 and 2^63: refused")
+
+
+def deadline():
+    near, far = pair()
+    start = time.monotonic()
+    try:
+        with sock.within(0.3):
+            for _ in range(100):
+                far.sendall(b"x")
+                near.recv(1)
+                time.sleep(0.02)
+    except TimeoutError:
+        if 0.3 <= time.monotonic() - start < 1.3:
+            print("deadline of 0.3 s over many calls: on time, though the peer went on sending")
+
+
+def cancelled():
+    near, far = pair()
+    far.sendall(bytes(1000))
+    with sock.Token() as token:
+        threading.Timer(0.1, token.cancel).start()
+        try:
+            with sock.within(token=token):
+                near.recvall(4096)
+        except sock.Cancelled as error:
+            received = error.transferred
+    far.sendall(b"x")
+    if near.recv(1) == b"x":
+        print(f"cancelled: {received} of 4096 bytes received, and the socket is still good")
+
+
+def lines():
+    near, far = pair()
+    far.sendall(b"first\nsec")
+    reader = near.lines()
+    first = reader.readline()
+    start = time.monotonic()
+    try:
+        with sock.within(0.1):
+            reader.readline()
+    except TimeoutError:
+        if time.monotonic() - start < 0.1:
+            return
+    far.sendall(b"ond\nrest")
+    far.close()
+    second = reader.readline()
+    rest = reader.unread + near.recvall(4 - len(reader.unread))
+    print(f"lines: {first.decode().strip()}, {second.decode().strip()}; then {rest.decode()}")
+
+
+def addresses():
+    listener = sock.listen("127.0.0.1", 0)
+    near = sock.dial("127.0.0.1", listener.local_address[1], 5)
+    far = listener.accept()
+    if near.remote_address == listener.local_address and near.local_address == far.remote_address:
+        print(f"addresses: {near.remote_address[0]}, and each end's is what the other sees")
+
+
+def datagram():
+    server, client = sock.listen("127.0.0.1", "0/udp"), sock.listen("127.0.0.1", "0/udp")
+    client.sendto(b"question", server.local_address)
+    question, sender = server.recvfrom(100)
+    server.sendto(b"answer", sender)
+    answer, server_seen = client.recvfrom(100)
+    if sender == client.local_address and server_seen == server.local_address:
+        print(f"datagrams: {question.decode()} and {answer.decode()}, each with its sender's address")
+
+
+def unix():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "socket")
+        listener = sock.listen(path)
+        near = sock.dial(path, None, 5)
+        far = listener.accept()
+        near.sendall(b"hello")
+        if near.remote_address == path and far.recvall(5) == b"hello":
+            print("Unix socket: dialed by its path, and hello went through")
+
+
+def use_after_close():
+    closed, _far = pair()
+    closed.close()
+    near, far = pair()  # One of these has its number now.
+    errors = 0
+    for use in (lambda: closed.sendall(b"astray"), lambda: closed.recv(1), lambda: closed.settimeout(0)):
+        try:
+            use()
+        except OSError:
+            errors += 1
+    closed.close()
+    near.sendall(b"x")
+    far.sendall(b"y")
+    if errors == 3 and far.recv(10) == b"x" and near.recv(10) == b"y":
+        print("use after close: an error, and what has its number by then is left alone; closing twice: harmless")
+
+
+def close_while_waiting():
+    near, _far = pair()
+    near.settimeout(10)
+    threading.Timer(0.1, near.close).start()
+    try:
+        near.recv(1)
+    except OSError as error:
+        if not isinstance(error, TimeoutError):
+            print("close while a receive waits: an error at once, and not the end of the stream")
+
+
+def dropped():
+    pair()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(500):
+        pair()
+    if len(os.listdir("/proc/self/fd")) <= before:
+        print("1000 sockets dropped: no descriptor is left")
 
 
 if __name__ == "__main__":
@@ -108,3 +240,13 @@ if __name__ == "__main__":
     interrupted()
     by_name()
     lookups()
+    sizes()
+    deadline()
+    cancelled()
+    lines()
+    addresses()
+    datagram()
+    unix()
+    use_after_close()
+    close_while_waiting()
+    dropped()

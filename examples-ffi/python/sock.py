@@ -136,7 +136,7 @@ def dial(host, service=None, seconds=None):
     host, service, seconds = _host(host), _service(service), _seconds(seconds)
     limit, tokens = _limits.get()
     deadline = min(limit, _deadline(seconds))
-    if _handlers_run_here():
+    if threading.current_thread() is threading.main_thread():
         fd = _dial_beside(host, service, deadline, tokens)
     else:
         with _any_of(tokens) as token:
@@ -160,15 +160,14 @@ class Socket:
     def __init__(self, sock):
         if hasattr(sock, "do_handshake"):
             raise TypeError("a TLS socket: its bytes would go past TLS")
-        if not isinstance(sock, socket.socket):
-            self.sock = socket.socket(fileno=_int(sock))
-            if socket.getdefaulttimeout() is not None:
-                self.sock.settimeout(None)
-            return
-        self.sock = sock
-        timeout = sock.gettimeout()
-        sock.settimeout(None)
-        self.settimeout(timeout)
+        ours = not isinstance(sock, socket.socket)
+        self.sock = socket.socket(fileno=_int(sock)) if ours else sock
+        self._descriptor = _Descriptor(self.sock)
+        timeout = self.sock.gettimeout()
+        if timeout is not None:
+            self.sock.settimeout(None)
+        if not ours:
+            self.settimeout(timeout)
 
     def __enter__(self):
         return self
@@ -181,11 +180,11 @@ class Socket:
 
     def fileno(self):
         """-1 once it is closed."""
-        return self.sock.fileno()
+        return self._descriptor.fileno()
 
     def close(self):
-        """Not while another thread waits with it: `shutdown` ends its wait."""
-        self.sock.close()
+        """Whoever waits with it, in another thread or below a handler, gets the error of a closed descriptor at once."""
+        self._descriptor.close()
 
     def detach(self):
         """Gives the descriptor, which is the caller's from now on."""
@@ -205,11 +204,14 @@ class Socket:
 
     def settimeout(self, seconds):
         """As socket.settimeout: None is blocking mode, 0 non-blocking mode."""
-        _check(_settimeout(self.fileno(), _seconds(seconds)))
+        seconds = _seconds(seconds)
+        with self._descriptor as fd:
+            _check(_settimeout(fd, seconds))
 
     def gettimeout(self):
         seconds = c_double()
-        _check(_gettimeout(self.fileno(), seconds))
+        with self._descriptor as fd:
+            _check(_gettimeout(fd, seconds))
         return None if math.isinf(seconds.value) else seconds.value
 
     def send(self, data, flags=0):
@@ -288,23 +290,23 @@ class Socket:
         # What is ready costs one system call. What waits does so until a moment, that of the mode or of the block, and until
         # a token is readable. That a signal came is one: Python's handlers run, and the deadline stays what it was.
         deadline, tokens = _limits.get()
-        if not now:
-            code = call(self.fileno(), flags | socket.MSG_DONTWAIT, deadline, -1)
-            if code != -errno.EAGAIN or flags & socket.MSG_DONTWAIT:
-                return code
-        timeout = self.gettimeout()
-        if timeout == 0:
-            return now(self.fileno()) if now else -errno.EAGAIN
-        deadline = min(deadline, math.inf if timeout is None else _deadline(timeout))
-        if not _handlers_run_here():
-            with _any_of(tokens) as token:
-                return call(self.fileno(), flags, deadline, token)
-        with _Signals() as signals, _any_of((signals, *tokens)) as token:
-            while True:
-                signals.handle()
-                code = call(self.fileno(), flags, deadline, token)
-                if code != -errno.ECANCELED or any(one.cancelled for one in tokens):
+        with self._descriptor as fd:
+            if not now:
+                code = call(fd, flags | socket.MSG_DONTWAIT, deadline, -1)
+                if code != -errno.EAGAIN or flags & socket.MSG_DONTWAIT:
                     return code
+            timeout = self.gettimeout()
+            if timeout == 0:
+                return now(fd) if now else -errno.EAGAIN
+            deadline = min(deadline, math.inf if timeout is None else _deadline(timeout))
+            with _Alarm() as alarm, _any_of((alarm, *tokens)) as token:
+                while True:
+                    alarm.handle()
+                    if self._descriptor.closed:
+                        return -errno.EBADF
+                    code = call(fd, flags, deadline, token)
+                    if code != -errno.ECANCELED or any(one.cancelled for one in tokens):
+                        return code
 
     def _run_all(self, memory, flags, function):
         # Each call counts in a place of its own, so that the sum is right wherever a handler raises.
@@ -382,41 +384,108 @@ _get_buffer = _function(ctypes.pythonapi, "PyObject_GetBuffer", c_int, ctypes.py
 _release_buffer = _function(ctypes.pythonapi, "PyBuffer_Release", None, POINTER(_Memory))
 
 
-class _Signals:
-    """Becomes readable when a signal comes, in the instant before a call too: Python's handler in C writes to it."""
+class _Descriptor:
+    """A socket's descriptor during a call: a close wakes those who have it, and the last of them closes it."""
 
-    _read = _write = None
-    _process = None
+    def __init__(self, sock):
+        self._sock, self._bells, self.closed = sock, [], False
 
     def __enter__(self):
-        if _Signals._process != os.getpid():  # A child of fork would wake its parent.
-            _Signals._read, _Signals._write = socket.socketpair()
-            _Signals._read.setblocking(False)
-            _Signals._write.setblocking(False)
-            _Signals._process = os.getpid()
-        self._drain()  # Of signals that came after the last call.
-        self._before = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+        self._bells.append(_Bell.mine())  # Before the look, as close() looks for it after it has told.
+        return self.fileno()
+
+    def __exit__(self, *_):
+        self._bells.remove(_Bell.mine())
+        self._finish()
+
+    def fileno(self):
+        return -1 if self.closed else self._sock.fileno()
+
+    def close(self):
+        self.closed = True
+        for bell in self._bells[:]:
+            bell.ring()
+        self._finish()
+
+    def _finish(self):
+        # A child of fork does not have the threads that were in a call.
+        if self.closed and not any(bell.process == os.getpid() for bell in self._bells[:]):
+            self._sock.close()
+
+
+class _Bell:
+    """What wakes a thread from its waits: a pipe, made for the first of them."""
+
+    _local = threading.local()
+
+    @classmethod
+    def mine(cls):
+        if not hasattr(cls._local, "bell"):
+            cls._local.bell = cls()
+        bell = cls._local.bell
+        if bell.process != os.getpid():  # A child of fork would wake its parent.
+            bell.close()
+            bell.process = os.getpid()
+        return bell
+
+    def __init__(self):
+        self.process, self.pipe = os.getpid(), None
+
+    def open(self):
+        if self.pipe is None:
+            self.pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        return self.pipe
+
+    def ring(self):
+        if self.pipe and self.process == os.getpid():
+            with contextlib.suppress(BlockingIOError):  # It is full of rings.
+                os.write(self.pipe[1], b"\0")
+
+    def silence(self):
+        """What came: the numbers of signals, and zeros."""
+        try:
+            return os.read(self.pipe[0], 4096)
+        except BlockingIOError:
+            return b""
+
+    def close(self):
+        pipe, self.pipe = self.pipe, None
+        for fd in pipe or ():
+            os.close(fd)
+
+    __del__ = close
+
+
+class _Alarm:
+    """Ends a wait of this thread when a socket is closed, or a signal comes, in the instant before a call too.
+
+    Python's handler in C writes to the pipe, if this is the thread in which the program's handlers run.
+    """
+
+    def __enter__(self):
+        self._bell = _Bell.mine()
+        self._pipe = self._bell.open()
+        self._bell.silence()  # What came after the last wait.
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._before = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
         return self
 
     def __exit__(self, *_):
-        signal.set_wakeup_fd(self._before, warn_on_full_buffer=False)
+        if self._main:
+            signal.set_wakeup_fd(self._before, warn_on_full_buffer=False)
 
     def fileno(self):
-        return self._read.fileno()
+        return self._pipe[0]
 
     def handle(self):
         """Runs the handlers of the signals that came, and tells who listened before, such as asyncio."""
-        came = self._drain()
-        if came and self._before not in (-1, self._write.fileno()):
+        came = self._bell.silence().replace(b"\0", b"")
+        if came and self._before not in (-1, self._pipe[1]):
             with contextlib.suppress(OSError):
                 os.write(self._before, came)
-        _run_handlers()
-
-    def _drain(self):
-        try:
-            return self._read.recv(4096)
-        except BlockingIOError:
-            return b""
+        if self._main:
+            _run_handlers()
 
 
 class _any_of:
@@ -439,10 +508,6 @@ class _any_of:
             self._poll.close()
 
 
-def _handlers_run_here():
-    return threading.current_thread() is threading.main_thread()
-
-
 def _dial_beside(host, service, deadline, tokens):
     # In a thread, so that a handler that returns does not make it begin anew.
     outcome, cancel, done = [], Token(), Token()
@@ -457,10 +522,10 @@ def _dial_beside(host, service, deadline, tokens):
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     try:
-        with _Signals() as signals, _any_of((signals, done)) as token:
+        with _Alarm() as alarm, _any_of((alarm, done)) as token:
             while not done.cancelled:
                 _wait(-1, 0, math.inf, token)
-                signals.handle()
+                alarm.handle()
     except BaseException:
         cancel.cancel()
         worker.join()
