@@ -80,13 +80,15 @@ class Token:
         self._fd = _check(_token())
 
     def cancel(self):
-        _check(_cancel(self._fd))
+        _check(_cancel(self.fileno()))
 
     @property
     def cancelled(self):
-        return _check(_wait(-1, 0, -1, self._fd), errno.ETIMEDOUT, errno.ECANCELED) == -errno.ECANCELED
+        return _check(_wait(-1, 0, -1, self.fileno()), errno.ETIMEDOUT, errno.ECANCELED) == -errno.ECANCELED
 
     def fileno(self):
+        if self._fd < 0:
+            raise ValueError("a token that is closed")
         return self._fd
 
     def close(self):
@@ -384,6 +386,17 @@ _get_buffer = _function(ctypes.pythonapi, "PyObject_GetBuffer", c_int, ctypes.py
 _release_buffer = _function(ctypes.pythonapi, "PyBuffer_Release", None, POINTER(_Memory))
 
 
+_forks = 0  # Between this process and the first.
+
+
+def _forked():
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
 class _Descriptor:
     """A socket's descriptor during a call: a close wakes those who have it, and the last of them closes it."""
 
@@ -409,7 +422,7 @@ class _Descriptor:
 
     def _finish(self):
         # A child of fork does not have the threads that were in a call.
-        if self.closed and not any(bell.process == os.getpid() for bell in self._bells[:]):
+        if self.closed and not any(bell.forks == _forks for bell in self._bells[:]):
             self._sock.close()
 
 
@@ -423,13 +436,13 @@ class _Bell:
         if not hasattr(cls._local, "bell"):
             cls._local.bell = cls()
         bell = cls._local.bell
-        if bell.process != os.getpid():  # A child of fork would wake its parent.
+        if bell.forks != _forks:  # A child of fork would wake its parent.
             bell.close()
-            bell.process = os.getpid()
+            bell.forks = _forks
         return bell
 
     def __init__(self):
-        self.process, self.pipe = os.getpid(), None
+        self.forks, self.pipe = _forks, None
 
     def open(self):
         if self.pipe is None:
@@ -437,7 +450,7 @@ class _Bell:
         return self.pipe
 
     def ring(self):
-        if self.pipe and self.process == os.getpid():
+        if self.pipe and self.forks == _forks:
             with contextlib.suppress(BlockingIOError):  # It is full of rings.
                 os.write(self.pipe[1], b"\0")
 

@@ -1,6 +1,7 @@
 """What Python alone has the notion of. usage: python.py BINDING-DIRECTORY HOW-OFTEN SECONDS [CHECK]; instant.c is preloaded"""
 
 import array
+import contextlib
 import ctypes
 import errno
 import gc
@@ -123,6 +124,78 @@ def closing_handler():
     instant.instant_after(100_000)
     error = raises(OSError, near.recvall, 10)
     assert error.errno == errno.EBADF and error.transferred == 5 and error.data == b"begin", error
+
+
+def closed_elsewhere():
+    """A close by another thread ends every kind of wait, and the descriptor lives as long as somebody has it."""
+    near, far = pair()
+    outcomes = []
+    waiting = [threading.Thread(target=lambda: outcomes.append(raises(OSError, near.recv, 1).errno)) for _ in range(10)]
+    for thread in waiting:
+        thread.start()
+    time.sleep(0.1)
+    near.close()
+    for thread in waiting:
+        thread.join(20)
+    assert outcomes == [errno.EBADF] * 10, outcomes
+    near, far = pair()
+    far.sendall(b"begin")
+    threading.Timer(0.1, near.close).start()
+    error = raises(OSError, near.recvall, 10)
+    assert error.errno == errno.EBADF and error.data == b"begin", error
+    near, far = pair()
+    threading.Timer(0.1, near.close).start()
+    error = raises(OSError, near.sendall, bytes(8 << 20))
+    assert error.errno == errno.EBADF and raises(BrokenPipeError, far.recvall, 8 << 20).transferred == error.transferred
+    listener = sock.listen("127.0.0.1", 0)
+    waiting = threading.Thread(target=raises, args=[OSError, listener.accept])
+    waiting.start()
+    time.sleep(0.1)
+    number, child = listener.fileno(), os.fork()
+    if child == 0:  # Which has not the thread that waits, but may close all the same.
+        listener.close()
+        os._exit(os.path.exists(f"/proc/self/fd/{number}"))
+    assert os.waitpid(child, 0)[1] == 0
+    assert waiting.is_alive()
+    listener.close()
+    waiting.join(20)
+    assert not waiting.is_alive() and not os.path.exists(f"/proc/self/fd/{number}")
+
+
+def closed_and_used_again():
+    """Others' data stay theirs, however often descriptors are closed while somebody waits with them."""
+    stop, astray = time.monotonic() + 0.5, []
+
+    def others():
+        while time.monotonic() < stop:
+            one, other = socket.socketpair()
+            other.send(b"theirs")
+            one.settimeout(5)
+            time.sleep(random.random() * 0.001)
+            got = one.recv(10)
+            if got != b"theirs":
+                astray.append(got)
+
+    def receives(connection):
+        with contextlib.suppress(OSError):
+            while connection.fileno() >= 0:
+                with contextlib.suppress(TimeoutError):
+                    astray.append(connection.recv(10))
+
+    beside = [threading.Thread(target=others) for _ in range(2)]
+    for thread in beside:
+        thread.start()
+    while time.monotonic() < stop:
+        near, _far = pair()
+        near.settimeout(0.0005)
+        thread = threading.Thread(target=receives, args=[near])
+        thread.start()
+        time.sleep(random.random() * 0.002)
+        near.close()
+        thread.join()
+    for thread in beside:
+        thread.join()
+    assert astray == [], astray
 
 
 def dial_interrupted():
@@ -296,6 +369,8 @@ def limits():
         context.start()
         context.join(5)
         assert outcome
+    raises(ValueError, elsewhere, token)
+    raises(ValueError, token.cancel)
 
 
 def elsewhere(token):
@@ -423,8 +498,9 @@ def both_directions():
     assert got == [data]
 
 
-CHECKS = (ctrl_c, handler_returns, counts, closing_handler, dial_interrupted, asyncio_hears, dropped, errors_let_go,
-      bad_arguments, buffers, tls, limits, lines, datagrams, unix, error_queue, exits, accept_taken, both_directions)
+CHECKS = (ctrl_c, handler_returns, counts, closing_handler, closed_elsewhere, closed_and_used_again, dial_interrupted,
+          asyncio_hears, dropped, errors_let_go, bad_arguments, buffers, tls, limits, lines, datagrams, unix, error_queue,
+          exits, accept_taken, both_directions)
 for check in CHECKS:
     if len(sys.argv) > 4 and check.__name__ != sys.argv[4]:
         continue
