@@ -7,7 +7,7 @@
 
 set -u
 programs=$1
-work=$(mktemp -d) || exit
+work=
 servers=
 
 clean_up() {
@@ -21,6 +21,7 @@ trap clean_up EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+work=$(mktemp -d) || exit
 
 fail() {
     echo "demo: $*" >&2

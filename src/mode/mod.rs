@@ -24,9 +24,12 @@
 //! - A word that is lost, or just being set, leaves the longest timeout that has such ticks: never early,
 //!   late by about a tick.
 
+mod change;
 mod kinds;
 mod settings;
 mod table;
+#[cfg(test)]
+mod tests;
 mod ticks;
 mod word;
 
@@ -35,14 +38,11 @@ use std::os::fd::BorrowedFd;
 use crate::errno::Result;
 use crate::options;
 use crate::time::{self, Timeout};
+pub use change::{clear_timeouts, set, set_interruptible, stop_kernel_wait};
 pub use kinds::{MAX_UNCHECKED_SEND, UNIX_PIECE};
-pub use settings::clear_timeouts;
 use settings::{Settings, ticks};
 use ticks::{Scale, Tick};
 use word::{Form, Home, Word};
-
-/// How often to try again when others change the mode meanwhile.
-const ROUNDS: u32 = 8;
 
 /// A call that is refused for longer, in nanoseconds, may have waited for a timeout of other code, even if the
 /// mode was non-blocking.
@@ -123,65 +123,6 @@ pub fn is_interruptible(socket: BorrowedFd) -> Result<bool> {
     Ok(get(socket, Side::Receive)?.interruptible)
 }
 
-/// Sets the socket's mode and keeps whether signals interrupt it.
-pub fn set(socket: BorrowedFd, timeout: Timeout) -> Result<()> {
-    change(socket, &|mode| (timeout, mode.interruptible))
-}
-
-/// Sets whether signals interrupt the socket and keeps its mode.
-pub fn set_interruptible(socket: BorrowedFd, on: bool) -> Result<()> {
-    change(socket, &|mode| (mode.timeout, on))
-}
-
-/// Changes the mode to what `decide` makes of the one before.
-///
-/// Threads and processes may do this at once. Each writes its word first and looks at it last. Whoever finds
-/// another begins anew, and so the last to begin leaves all of its settings.
-fn change(socket: BorrowedFd, decide: &dyn Fn(Mode) -> (Timeout, bool)) -> Result<()> {
-    let tick = Tick::get()?;
-    let mut decided = None;
-    for _ in 0..ROUNDS {
-        let mut before = Settings::guess(socket, tick)?;
-        // In another round others have set a mode meanwhile, and what is read may be of two modes. The first is kept.
-        let decide = |mode: Mode| {
-            let (timeout, interruptible) = decide(mode);
-            (decided.unwrap_or(timeout), interruptible)
-        };
-        let mode = before.mode(Side::Receive, tick);
-        if decide(mode).0 == mode.timeout {
-            // What is kept must be there: now it matters whether other code has touched it.
-            before = before.confirm(socket, tick)?;
-        }
-        let wanted = wanted(socket, before, &decide, tick)?;
-        decided = Some(decide(before.mode(Side::Receive, tick)).0);
-        if before == wanted || before.is_untouched_as(wanted) {
-            return Ok(());
-        }
-        let refused = |_: &_| before.restore(socket, tick); // A policy may refuse some of the calls.
-        wanted.write(socket, before, tick).inspect_err(refused)?;
-        if wanted.is_in_place(socket, before, tick).inspect_err(refused)? {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// The settings of the mode that `decide` makes of the one before.
-fn wanted(
-    socket: BorrowedFd,
-    before: Settings,
-    decide: &dyn Fn(Mode) -> (Timeout, bool),
-    tick: Tick,
-) -> Result<Settings> {
-    let (timeout, interruptible) = decide(before.mode(Side::Receive, tick));
-    let form = match (timeout, before.word) {
-        (Timeout::Nanoseconds(_), Some(Word { form: form @ (Form::Tcp | Form::Unix), .. })) => form,
-        (Timeout::Nanoseconds(_), _) => kinds::form(socket)?,
-        _ => Form::Blocking, // It has no timeout to be of a form.
-    };
-    Ok(Settings::new(timeout, interruptible, form, before.home, tick))
-}
-
 /// Whether `O_NONBLOCK` belongs to the mode, by its word.
 pub fn has_flag(socket: BorrowedFd) -> bool {
     let form = word::in_socket(socket).flatten().map(|word| word.form);
@@ -204,17 +145,6 @@ impl Kept {
             let _ = word::write(socket, Home::Socket, self.0);
         }
     }
-}
-
-/// Makes a listener one on which `accept` does not wait in the kernel, in the same mode. Only waiting costs
-/// it more calls, until its mode is next set.
-pub fn stop_kernel_wait(socket: BorrowedFd) -> Result<()> {
-    // On a socket that does not listen it fails at once.
-    if options::is_nonblocking(socket)? || !options::is_listener(socket)? {
-        return Ok(());
-    }
-    let tick = Tick::get()?;
-    Settings::read(socket, tick)?.without_wait(tick).write_without_wait(socket, tick)
 }
 
 /// How a large send may be made.

@@ -1,8 +1,6 @@
-//! What a socket holds of its mode: read, made sense of, and written.
+//! What a socket holds of its mode: read, and made sense of.
 //!
-//! Four things are set one after the other, and other threads and processes look on. So they are written
-//! in an order in which every state between two modes reads as one of the two, or as the longest timeout
-//! that has such ticks. The tests go through all of them.
+//! It takes several calls, and others may set a mode between them: see [`super::change`].
 
 use std::os::fd::BorrowedFd;
 
@@ -62,23 +60,10 @@ pub fn ticks(socket: BorrowedFd, side: Side, tick: Tick) -> Result<u64> {
     Ok(tick.to_ticks(value))
 }
 
-fn set_ticks(socket: BorrowedFd, side: Side, ticks: u64, tick: Tick) -> Result<()> {
-    sys::set_option(socket, SOL_SOCKET, option(side), tick.to_timeval(ticks))
-}
-
-fn option(side: Side) -> c_int {
+pub fn option(side: Side) -> c_int {
     match side {
         Side::Receive => SO_RCVTIMEO,
         Side::Send => SO_SNDTIMEO,
-    }
-}
-
-/// Takes away the timeouts that a TCP connection inherits from its listener. They are there to be cleared
-/// or the call is needless: an error would be no reason to lose the connection. A word that is inherited
-/// means nothing without them.
-pub fn clear_timeouts(socket: BorrowedFd) {
-    for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-        let _ = sys::set_option(socket, SOL_SOCKET, option, timeval { tv_sec: 0, tv_usec: 0 });
     }
 }
 
@@ -123,8 +108,7 @@ impl Settings {
     }
 
     /// Guesses them from the word and its ticks, if they agree: then only other code can have touched the others.
-    pub fn guess(socket: BorrowedFd, tick: Tick) -> Result<Settings> {
-        let in_socket = word::in_socket(socket);
+    pub fn guess(socket: BorrowedFd, in_socket: Option<Option<Word>>, tick: Tick) -> Result<Settings> {
         let receive = ticks(socket, Side::Receive, tick)?;
         match in_socket.flatten().filter(|word| word.agrees_with(receive)) {
             Some(word) if (receive != 0) == (word.form.is_timeout() || word.interruptible) => {
@@ -152,6 +136,18 @@ impl Settings {
         };
         let nonblocking = matches!(word.form, Form::Polled | Form::NonBlocking);
         Settings { home, word: Some(word), receive, send, nonblocking }
+    }
+
+    /// What goes with the word of a share and its `SO_SNDTIMEO`. Where that is one of half a share, the word tells which
+    /// of two it was.
+    pub fn with_send(word: Word, send: u64) -> Settings {
+        let mark = u64::from(word.interruptible);
+        let receive = match word.form {
+            Form::Unix => [0, 1].map(|odd| 2 * (send + 1 - mark.min(send)) + odd),
+            _ => [send.saturating_sub(TCP_MARK + mark); 2],
+        };
+        let [even, odd] = receive;
+        Settings::of_word(word, if word.agrees_with(odd) { odd } else { even }, Home::Socket)
     }
 
     /// Whether they are all of one mode, as [`Settings::new`] or [`Settings::without_wait`] makes them, or those
@@ -211,77 +207,8 @@ impl Settings {
         Settings { word: settings.word.filter(|_| home != Home::Nowhere), ..settings }
     }
 
-    /// Whether they are those of a socket whose mode was never set, and which is in that mode.
-    pub fn is_untouched_as(self, wanted: Settings) -> bool {
-        self.word.is_none()
-            && Settings { word: None, ..wanted } == self
-            && wanted == Settings { nonblocking: false, ..wanted }
-    }
-
-    /// Writes all of them; `before` is what was read. The word comes first: whoever finds another than its
-    /// own when it has written all knows that another mode was set meanwhile.
-    pub fn write(self, socket: BorrowedFd, before: Settings, tick: Tick) -> Result<()> {
-        let provisional = self.provisional(before);
-        for step in self.steps(before, tick) {
-            provisional.write_one(step, socket, tick)?;
-        }
-        if provisional != self && word::read(socket) == (provisional.home, provisional.word) {
-            self.write_one(Step::Word, socket, tick)?;
-        }
-        Ok(())
-    }
-
-    /// These settings, but with the longest rest if the word would pass for one of the ticks before, and make
-    /// a timeout of them that is too short.
-    fn provisional(self, before: Settings) -> Settings {
-        let passes = |word: &Word| word.form.is_timeout() && word.agrees_with(before.receive);
-        match self.word.filter(passes) {
-            Some(word) if before.receive != self.receive => Settings { word: Some(word.with_longest_rest()), ..self },
-            _ => self,
-        }
-    }
-
-    /// Whether no other mode was set, and no `accept` has set the flag, while these were written.
-    pub fn is_in_place(self, socket: BorrowedFd, before: Settings, tick: Tick) -> Result<bool> {
-        let is_mine = self.home == Home::Nowhere || word::read(socket) == (self.home, self.word);
-        let has_ticks = || ticks(socket, Side::Receive, tick).map(|ticks| ticks == self.receive);
-        Ok(is_mine
-            && options::is_nonblocking(socket)? == self.nonblocking
-            // The word was another for a while.
-            && (self.provisional(before) == self || has_ticks()?))
-    }
-
-    /// Writes back what was read, as far as that is permitted.
-    pub fn restore(self, socket: BorrowedFd, tick: Tick) {
-        for step in [Step::Word, Step::Receive, Step::Send, Step::Flag] {
-            let _ = self.write_one(step, socket, tick);
-        }
-    }
-
-    fn write_one(self, step: Step, socket: BorrowedFd, tick: Tick) -> Result<()> {
-        match step {
-            Step::Word => word::write(socket, self.home, self.word),
-            Step::Receive => set_ticks(socket, Side::Receive, self.receive, tick),
-            Step::Send => set_ticks(socket, Side::Send, self.send, tick),
-            Step::Flag => sys::set_nonblocking(socket, self.nonblocking),
-        }
-    }
-
-    /// The order in which no state between is a mode that neither is. A send must not find `O_NONBLOCK`
-    /// cleared without a timeout, nor a timeout's settings with a foreign `O_NONBLOCK`.
-    fn steps(self, before: Settings, tick: Tick) -> [Step; 4] {
-        use Step::*;
-        if self.receive == 0 || self.receive >= tick.endless() {
-            [Word, Flag, Receive, Send]
-        } else if before.may_send_for_ever(tick) && !self.nonblocking {
-            [Word, Receive, Send, Flag]
-        } else {
-            [Word, Receive, Flag, Send]
-        }
-    }
-
     /// Whether the kernel would let a send wait without end, were `O_NONBLOCK` clear. (A listener has no sends.)
-    fn may_send_for_ever(self, tick: Tick) -> bool {
+    pub fn may_send_for_ever(self, tick: Tick) -> bool {
         let is_listener = matches!(self.shape(tick), Shape::Listener(_));
         self.send == 0 || self.send >= tick.endless() && !is_listener
     }
@@ -407,200 +334,8 @@ impl Settings {
         let send = tick.endless() + LISTENER_MARK + u64::from(self.is_interruptible(tick));
         Settings { send, nonblocking: true, ..self }
     }
-
-    /// Writes what [`Settings::without_wait`] changes. The mark comes before the flag, which would be other code's
-    /// without it, and again if a mode was set between the two.
-    pub fn write_without_wait(self, socket: BorrowedFd, tick: Tick) -> Result<()> {
-        self.write_one(Step::Send, socket, tick)?;
-        self.write_one(Step::Flag, socket, tick)?;
-        if ticks(socket, Side::Send, tick)? != self.send {
-            self.write_one(Step::Send, socket, tick)?;
-        }
-        Ok(())
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Step {
-    Word,
-    Receive,
-    Send,
-    Flag,
 }
 
 fn scale(form: Form) -> Scale {
     if form == Form::Polled { Scale::Whole } else { Scale::Share }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use Timeout::{Forever, Nanoseconds, Zero};
-
-    const TICK_RATES: [u64; 3] = [100, 250, 1000];
-    const FORMS: [Form; 3] = [Form::Tcp, Form::Unix, Form::Polled];
-    const HOMES: [Home; 2] = [Home::Socket, Home::Table];
-
-    fn timeouts() -> Vec<Timeout> {
-        let milliseconds = [1, 5, 12, 20, 28, 50, 100, 103, 104, 250, 1000, 5000, 100_000_000_000];
-        let finite = milliseconds.map(|milliseconds| Nanoseconds(milliseconds * 1_000_000 + 123));
-        finite.into_iter().chain([Zero, Forever]).collect()
-    }
-
-    /// Settings in which a socket may be when its mode is set: in any mode, untouched, or on a listener.
-    fn starts(form: Form, home: Home, tick: Tick) -> Vec<Settings> {
-        let untouched = Settings { home, word: None, receive: 0, send: 0, nonblocking: false };
-        let mut starts = vec![untouched, Settings { nonblocking: true, ..untouched }];
-        for (timeout, interruptible) in timeouts().into_iter().flat_map(|timeout| [(timeout, false), (timeout, true)]) {
-            let settings = Settings::new(timeout, interruptible, form, home, tick);
-            starts.push(settings);
-            if !settings.nonblocking {
-                starts.push(settings.without_wait(tick));
-            }
-        }
-        starts
-    }
-
-    fn apply(step: Step, from: Settings, to: Settings) -> Settings {
-        match step {
-            Step::Word => Settings { word: to.word, ..from },
-            Step::Receive => Settings { receive: to.receive, ..from },
-            Step::Send => Settings { send: to.send, ..from },
-            Step::Flag => Settings { nonblocking: to.nonblocking, ..from },
-        }
-    }
-
-    fn everywhere(mut body: impl FnMut(Form, Home, Tick)) {
-        for tick in TICK_RATES.map(Tick::with_rate) {
-            for (form, home) in FORMS.into_iter().flat_map(|form| HOMES.map(|home| (form, home))) {
-                if form != Form::Polled || home == Home::Socket {
-                    body(form, home, tick);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_set_is_read_back() {
-        everywhere(|form, home, tick| {
-            for (timeout, interruptible) in
-                timeouts().into_iter().flat_map(|timeout| [(timeout, false), (timeout, true)])
-            {
-                let settings = Settings::new(timeout, interruptible, form, home, tick);
-                for settings in [settings, settings.without_wait(tick)] {
-                    if settings.nonblocking && timeout == Zero && settings.send > tick.endless() {
-                        continue; // A listener that does not wait has no such settings.
-                    }
-                    for side in [Side::Receive, Side::Send] {
-                        let mode = settings.mode(side, tick);
-                        let read = match (mode.timeout, timeout) {
-                            (Nanoseconds(read), Nanoseconds(set)) => (set..set + 10_000).contains(&read),
-                            (read, set) => read == set,
-                        };
-                        assert!(read, "{timeout:?} is read as {:?} from {settings:?}", mode.timeout);
-                        assert!(mode.interruptible == interruptible, "{settings:?}");
-                    }
-                }
-            }
-        });
-    }
-
-    /// Where no word can be kept that all processes see, a polled timeout is one in whole ticks.
-    #[test]
-    fn without_a_word_a_timeout_is_never_early() {
-        for (tick, timeout) in TICK_RATES
-            .map(Tick::with_rate)
-            .into_iter()
-            .flat_map(|tick| timeouts().into_iter().map(move |timeout| (tick, timeout)))
-        {
-            let settings = Settings::new(timeout, true, Form::Polled, Home::Table, tick);
-            let mode = settings.mode(Side::Receive, tick);
-            match (mode.timeout, timeout) {
-                (Nanoseconds(read), Nanoseconds(set)) => {
-                    assert!(read >= set && read < set + tick.to_nanoseconds(1).max(set / 9))
-                }
-                (read, set) => assert_eq!(read, set),
-            }
-            assert!(mode.interruptible);
-        }
-    }
-
-    /// Whoever looks on finds one of the two modes, or a timeout that is not shorter than both.
-    #[test]
-    fn every_state_between_two_modes_is_one_of_them() {
-        everywhere(|form, home, tick| {
-            for (before, target) in starts(form, home, tick).into_iter().flat_map(|before| {
-                let targets = timeouts().into_iter().flat_map(|timeout| [(timeout, false), (timeout, true)]);
-                targets.map(move |(timeout, on)| (before, Settings::new(timeout, on, form, home, tick)))
-            }) {
-                let mut settings = before;
-                let provisional = target.provisional(before);
-                let steps = target.steps(before, tick).map(|step| (step, provisional)).into_iter();
-                for (step, to) in steps.chain([(Step::Word, target)]) {
-                    settings = apply(step, settings, to);
-                    for side in [Side::Receive, Side::Send] {
-                        let modes = [before, target].map(|settings| settings.mode(side, tick).timeout);
-                        let story = format!("{settings:?} on the way from {before:?} to {target:?}");
-                        let read = settings.mode(side, tick).timeout;
-                        // A timeout that is left alone may be other code's, and says what it says.
-                        let is_alone = side == Side::Send
-                            && settings.send == before.send
-                            && !target.mode(side, tick).has_timeout();
-                        assert!(
-                            is_alone || is_like_one_of(read, modes),
-                            "{side:?} waits {read:?}, not {modes:?}, in {story}"
-                        );
-                        let own = if side == Side::Receive { settings.receive } else { settings.send };
-                        let is_endless = !settings.nonblocking && (own == 0 || own >= tick.endless());
-                        // A listener has no sends.
-                        let is_listener = before.send > tick.endless() + 2 && side == Side::Send;
-                        assert!(!is_endless || modes.contains(&Forever) || is_listener, "{side:?} hangs in {story}");
-                    }
-                }
-                assert_eq!(settings, target);
-            }
-        });
-    }
-
-    fn is_like_one_of(read: Timeout, modes: [Timeout; 2]) -> bool {
-        let least = modes.iter().filter_map(|mode| match mode {
-            Nanoseconds(nanoseconds) => Some(*nanoseconds),
-            _ => None,
-        });
-        match read {
-            Nanoseconds(read) => least.min().is_some_and(|least| read >= least),
-            read => modes.contains(&read),
-        }
-    }
-
-    /// `accept` changes how a listener waits, however another process sets its mode meanwhile.
-    #[test]
-    fn an_accept_undoes_no_mode() {
-        everywhere(|form, _, tick| {
-            let home = Home::Socket;
-            for before in starts(form, home, tick).into_iter().filter(|settings| !settings.nonblocking) {
-                for target in timeouts().into_iter().map(|timeout| Settings::new(timeout, false, form, home, tick)) {
-                    let late = before.without_wait(tick);
-                    let settings = apply(Step::Flag, apply(Step::Send, target, late), late);
-                    let (read, set) =
-                        (settings.mode(Side::Receive, tick).timeout, target.mode(Side::Receive, tick).timeout);
-                    assert!(read == set, "{target:?} is read as {read:?} after an accept in {before:?}");
-                }
-            }
-        });
-    }
-
-    #[test]
-    fn timeouts_of_other_code_mean_what_they_say() {
-        for tick in TICK_RATES.map(Tick::with_rate) {
-            for (receive, send) in [(0, 500), (500, 0), (500, 500), (250, 252), (20, 50), (1000, 500), (8, 3)] {
-                let settings = Settings { home: Home::Socket, word: None, receive, send, nonblocking: false };
-                for (side, own) in [(Side::Receive, receive), (Side::Send, send)] {
-                    let mode = settings.mode(side, tick);
-                    let says = if own == 0 { Forever } else { Nanoseconds(tick.to_nanoseconds(own)) };
-                    assert!(mode.timeout == says && !mode.interruptible, "{settings:?}");
-                }
-            }
-        }
-    }
 }

@@ -32,6 +32,11 @@ impl Form {
     pub fn is_timeout(self) -> bool {
         !matches!(self, Form::Blocking | Form::NonBlocking)
     }
+
+    /// The kernel waits a share of it.
+    pub fn has_share(self) -> bool {
+        matches!(self, Form::Tcp | Form::Unix)
+    }
 }
 
 /// A word, taken apart.

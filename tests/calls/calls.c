@@ -55,7 +55,7 @@ static int receives(void)
 static void drain(void)
 {
     static char junk[65536];
-    while (poll_one(peer, POLLIN, 100))
+    while (poll_one(peer, POLLIN, 10000))
         MUST(recv(peer, junk, sizeof junk, 0) > 0);
 }
 
@@ -243,6 +243,18 @@ static void call_in_modes(void)
             fd = socket_for("getinterrupt", *in, interrupt);
             end(fd, sock_getinterrupt(fd) == interrupt);
         }
+    static const struct { const char *name; int family; } kinds[] = {{"unix", AF_UNIX}, {"tcp", AF_INET}};
+    for (int kind_ = 0; kind_ < 2; kind_++) {
+        char name[32];
+        int fd = socket(kinds[kind_].family, SOCK_STREAM, 0);
+        MUST(sock_settimeout(fd, 5) == 0);
+        snprintf(name, sizeof name, "settimeout changed on %s", kinds[kind_].name);
+        mark(name);
+        MUST(sock_settimeout(fd, 3600) == 0);
+        snprintf(name, sizeof name, "settimeout unchanged on %s", kinds[kind_].name);
+        mark(name);
+        end(fd, sock_settimeout(fd, 3600) == 0);
+    }
     struct sockaddr_storage address;
     socklen_t address_length = sizeof address;
     char host[64];
