@@ -32,7 +32,7 @@ install golang-go gcc libc6-dev
 install default-jdk-headless libjna-java
 
 # C++
-install g++
+install g++ clang cppcheck
 
 # Rust: rustc is there to build the library with.
 

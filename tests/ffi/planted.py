@@ -1,6 +1,15 @@
 """Faults that bindings had, to be planted in a copy of one: language, file, check that must fail, what is there, what instead."""
 
 FAULTS = [
+    ("cpp", "sock.hpp", "cancellation", "recv(mutable_buffer data, std::error_code &ec, const limit &until = {}, int flags = 0) {", "recv(mutable_buffer data, std::error_code &ec, const limit &until = {}, int flags = 0) noexcept {"),
+    ("cpp", "sock.hpp", "cancelled_before_a_destructor", "    const no_cancellation guard;\n", ""),
+    ("cpp", "sock.hpp", "cancelled_dial", "        const detail::no_cancellation guard;\n", ""),
+    ("cpp", "sock.hpp", "bad_arguments", "text_.find('\\0') != std::string::npos", "text_.size() > 1000"),
+    ("cpp", "sock.hpp", "buffers", "if (data.size() == 0)", "if (data.size() == 0 && ec)"),
+    ("cpp", "sock.hpp", "buffers", "return moved < size ? moved : size;", "return size ? moved : size;"),
+    ("cpp", "sock.hpp", "dropped", "~unique_socket() { close(); }", "~unique_socket() { release(); }"),
+    ("cpp", "sock.hpp", "counts", 'detail::raise(ec, "sock_recvall", received);', 'detail::raise(ec, "sock_recvall", received - received);'),
+    ("cpp", "sock.hpp", "lines", "end_ -= begin_;", "end_ = begin_;"),
     ("python", "sock.py", "ctrl_c", "_any_of((signals, *tokens))", "_any_of(tokens)"),
     ("python", "sock.py", "asyncio_hears", "os.write(self._before, came)", "pass"),
     ("python", "sock.py", "tls", 'if hasattr(sock, "do_handshake"):', "if False:"),
