@@ -314,7 +314,8 @@ impl<'fd> Operation<'fd> {
                 if until.check_deadline().is_err() {
                     self.check_timeout(start)?;
                 }
-                Ok(Next::Poll)
+                let has_time = self.role == Role::Receive && mode.has_time_for_kernel(1, until.deadline);
+                Ok(if has_time { Next::OnceInKernel } else { Next::Poll })
             }
         }
     }
@@ -415,6 +416,8 @@ impl<'fd> Operation<'fd> {
 pub enum Next {
     AtOnce,
     InKernel,
+    /// In the kernel, until there is anything.
+    OnceInKernel,
     /// Outside the kernel: an attempt that will say "not ready" can be left out.
     Poll,
 }

@@ -206,7 +206,7 @@ pub fn in_steps(
             }
         }
         let next = operation.next_step()?;
-        wait = if next == Next::InKernel { Wait::InKernel } else { Wait::Never };
+        wait = if matches!(next, Next::InKernel | Next::OnceInKernel) { Wait::InKernel } else { Wait::Never };
         if next == Next::InKernel {
             steps.unbound();
         }
