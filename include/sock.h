@@ -101,8 +101,8 @@ int sock_getblocking(int fd);
  * Sending and receiving share the mode. To give each a limit of its own, use the functions whose names end in
  * `_until`: they take their limits as arguments, and neither obey the mode nor change it.
  *
- * A timeout that is there already costs four system calls, another one six, a change from another mode up to eleven,
- * and the first one of a socket up to fifteen. So set it once, as the longest that a single wait may last. A limit that covers several calls, or is
+ * A timeout that is there already costs four system calls, another one six, a change from another mode up to ten,
+ * and the first one of a socket up to sixteen. So set it once, as the longest that a single wait may last. A limit that covers several calls, or is
  * another one for each call, is better a deadline, which `sock_deadline` gives without a system call.
  *
  * @param fd       the socket

@@ -12,7 +12,7 @@ use libc::{SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, timeval};
 use super::settings::{Settings, option, ticks};
 use super::ticks::Tick;
 use super::word::{self, Form, Home, Word};
-use super::{Side, kinds};
+use super::{Mode, Side, kinds};
 use crate::errno::Result;
 use crate::time::Timeout;
 use crate::{options, sys};
@@ -50,10 +50,10 @@ impl Change {
     fn make(mut self, socket: BorrowedFd) -> Result<()> {
         let tick = Tick::get()?;
         for _ in 0..ROUNDS {
-            let in_socket = word::in_socket(socket);
-            let is_made = match in_socket.flatten().and_then(|old| self.replacement(old, tick).zip(Some(old))) {
+            let old = word::in_socket(socket).flatten();
+            let is_made = match old.and_then(|old| self.replacement(old, tick).zip(Some(old))) {
                 Some((new, old)) => new.replace(socket, old, tick)?,
-                None => self.make_once(socket, in_socket, tick)?,
+                None => self.make_once(socket, old, tick)?,
             };
             if is_made {
                 break;
@@ -72,14 +72,19 @@ impl Change {
         is_simple.then_some(new)
     }
 
+    fn keeps(self, mode: Mode) -> bool {
+        self.timeout.is_none_or(|timeout| timeout == mode.timeout)
+    }
+
     /// Makes the change, and tells whether no other was made meanwhile.
-    fn make_once(&mut self, socket: BorrowedFd, in_socket: Option<Option<Word>>, tick: Tick) -> Result<bool> {
-        let mut before = Settings::guess(socket, in_socket, tick)?;
-        let mode = before.mode(Side::Receive, tick);
-        if self.timeout.is_none_or(|timeout| timeout == mode.timeout) {
+    fn make_once(&mut self, socket: BorrowedFd, old: Option<Word>, tick: Tick) -> Result<bool> {
+        let guessed = old.map_or(Ok(None), |old| Settings::guess(socket, old, tick))?;
+        let before = match guessed {
             // What is kept must be there: now it matters whether other code has touched it.
-            before = before.confirm(socket, tick)?;
-        }
+            Some(before) if self.keeps(before.mode(Side::Receive, tick)) => before.confirm(socket, tick)?,
+            Some(before) => before,
+            None => Settings::read(socket, tick)?,
+        };
         let mode = before.mode(Side::Receive, tick);
         // In another round others have set a mode meanwhile, and what is read may be of two modes. The first is kept.
         let timeout = *self.timeout.get_or_insert(mode.timeout);
@@ -99,6 +104,17 @@ impl Change {
         wanted.write(socket, before, tick).inspect_err(refused)?;
         wanted.is_in_place(socket, before, tick).inspect_err(refused)
     }
+}
+
+/// Brings a word back that the kernel forgot. If it does not go with the others, a mode was set meanwhile whose word was
+/// forgotten with it.
+pub fn bring_back(socket: BorrowedFd, word: Option<Word>) -> Result<()> {
+    let tick = Tick::get()?;
+    let mut settings = Settings { word, ..Settings::read_once(socket, tick)? };
+    if !settings.is_whole(tick) {
+        settings.word = settings.lost_word(tick);
+    }
+    settings.write_one(Step::Word, socket, tick)
 }
 
 /// Makes a listener one on which `accept` does not wait in the kernel, in the same mode. Only waiting costs

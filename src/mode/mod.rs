@@ -142,7 +142,7 @@ impl Kept {
     #[cold]
     pub fn restore(self, socket: BorrowedFd) {
         if self.0.is_some() && word::in_socket(socket) == Some(None) {
-            let _ = word::write(socket, Home::Socket, self.0);
+            let _ = change::bring_back(socket, self.0);
         }
     }
 }

@@ -108,20 +108,17 @@ impl Settings {
     }
 
     /// Guesses them from the word and its ticks, if they agree: then only other code can have touched the others.
-    pub fn guess(socket: BorrowedFd, in_socket: Option<Option<Word>>, tick: Tick) -> Result<Settings> {
+    pub fn guess(socket: BorrowedFd, word: Word, tick: Tick) -> Result<Option<Settings>> {
         let receive = ticks(socket, Side::Receive, tick)?;
-        match in_socket.flatten().filter(|word| word.agrees_with(receive)) {
-            Some(word) if (receive != 0) == (word.form.is_timeout() || word.interruptible) => {
-                Ok(Settings::of_word(word, receive, Home::Socket))
-            }
-            _ => Settings::read_from(Settings::with_others(in_socket, receive, socket, tick)?, socket, tick),
-        }
+        let is_of_mode = (receive != 0) == (word.form.is_timeout() || word.interruptible);
+        let agrees = is_of_mode && word.agrees_with(receive);
+        Ok(agrees.then(|| Settings::of_word(word, receive, Home::Socket)))
     }
 
     /// Reads what was only guessed.
     pub fn confirm(self, socket: BorrowedFd, tick: Tick) -> Result<Settings> {
-        let in_socket = (self.home == Home::Socket).then_some(self.word);
-        let read = Settings::with_others(in_socket, self.receive, socket, tick)?;
+        let send = ticks(socket, Side::Send, tick)?;
+        let read = Settings { send, nonblocking: options::is_nonblocking(socket)?, ..self };
         if read == self { Ok(read) } else { Settings::read(socket, tick) }
     }
 
@@ -152,7 +149,7 @@ impl Settings {
 
     /// Whether they are all of one mode, as [`Settings::new`] or [`Settings::without_wait`] makes them, or those
     /// of a socket without any.
-    fn is_whole(self, tick: Tick) -> bool {
+    pub fn is_whole(self, tick: Tick) -> bool {
         let shape = self.shape(tick);
         match self.agreeing_word().map(|word| word.form) {
             None => self.word.is_none() && self.receive == 0 && self.send == 0,
@@ -164,16 +161,13 @@ impl Settings {
         }
     }
 
-    fn read_once(socket: BorrowedFd, tick: Tick) -> Result<Settings> {
+    /// The flag comes before the word: where there is no word yet, it is not of a mode that is just being set.
+    pub fn read_once(socket: BorrowedFd, tick: Tick) -> Result<Settings> {
+        let nonblocking = options::is_nonblocking(socket)?;
         let in_socket = word::in_socket(socket);
         // It alone tells a socket from other descriptors.
         let receive = ticks(socket, Side::Receive, tick)?;
-        Settings::with_others(in_socket, receive, socket, tick)
-    }
-
-    fn with_others(in_socket: Option<Option<Word>>, receive: u64, socket: BorrowedFd, tick: Tick) -> Result<Settings> {
         let send = ticks(socket, Side::Send, tick)?;
-        let nonblocking = options::is_nonblocking(socket)?;
         let (home, word) = match in_socket {
             Some(word) => (Home::Socket, word),
             None if receive == 0 && send == 0 => (Home::Table, None), // It would tell nothing more.
@@ -279,10 +273,29 @@ impl Settings {
     /// Whether, on a listener, an `accept` may be about to add its mark to the flag that it has just set: in a mode that
     /// waits. It cannot be told from other code's flag, and then the mode goes before that.
     fn may_stop_waiting(self, tick: Tick) -> bool {
-        let form = self.word.map_or(Form::NonBlocking, |word| word.form);
-        let waits = matches!(form, Form::Tcp | Form::Unix | Form::Blocking);
+        let waits = self.agreeing_word().is_some_and(|word| match word.form {
+            Form::Tcp | Form::Unix => self.receive != 0,
+            form => form == Form::Blocking,
+        });
         let is_marked = matches!(self.shape(tick), Shape::Listener(_));
         self.nonblocking && waits && !is_marked
+    }
+
+    /// The word that goes with the others, of which it is lost: that of the longest timeout that has such ticks. There is
+    /// none if other code has set them.
+    pub fn lost_word(self, tick: Tick) -> Option<Word> {
+        let (form, on) = match self.shape(tick) {
+            Shape::Share(on) | Shape::Listener(on) if self.receive >= tick.endless() => (self.untimed_form(), on),
+            Shape::Share(on) => (Form::Tcp, on),
+            Shape::Polled(on) => (Form::Polled, on),
+            _ if self.receive == 0 && self.send == 0 => (self.untimed_form(), false),
+            _ => return None,
+        };
+        Some(Word::new(form, on, self.receive, u64::MAX))
+    }
+
+    fn untimed_form(self) -> Form {
+        if self.nonblocking { Form::NonBlocking } else { Form::Blocking }
     }
 
     pub fn is_interruptible(self, tick: Tick) -> bool {

@@ -88,6 +88,24 @@ fn a_share_is_found_again_from_what_sends_wait() {
     });
 }
 
+#[test]
+fn a_lost_word_is_made_anew_and_never_early() {
+    everywhere(|form, _, tick| {
+        for (timeout, interruptible) in timeouts().into_iter().flat_map(|timeout| [(timeout, false), (timeout, true)]) {
+            let settings = Settings::new(timeout, interruptible, form, Home::Socket, tick);
+            if settings.word.is_some_and(|word| word.form == Form::Unix) {
+                continue; // Only TCP forgets.
+            }
+            let found = Settings { word: Settings { word: None, ..settings }.lost_word(tick), ..settings };
+            assert!(found.is_whole(tick) && found.is_interruptible(tick) == interruptible, "{found:?}");
+            match (found.mode(Side::Receive, tick).timeout, timeout) {
+                (Nanoseconds(read), Nanoseconds(set)) => assert!(read >= set, "{settings:?} is found as {read}"),
+                (read, set) => assert_eq!(read, set),
+            }
+        }
+    });
+}
+
 /// Where no word can be kept that all processes see, a polled timeout is one in whole ticks.
 #[test]
 fn without_a_word_a_timeout_is_never_early() {
