@@ -25,8 +25,8 @@ install php-cli php-codesniffer
 # Perl
 install perl libffi-platypus-perl libperl-critic-perl
 
-# Go, with cgo
-install golang-go gcc libc6-dev
+# Go, with cgo; x/net has the test of what a net.Conn is.
+install golang-go gcc libc6-dev pkg-config golang-golang-x-net-dev
 
 # Java
 install default-jdk-headless libjna-java
