@@ -84,7 +84,7 @@ func (c *Conn) Read(b []byte) (n int, err error) {
 		if n := c.take(b); n > 0 {
 			return n
 		}
-		return int(C.sock_recv_until(fd, pointer(b), C.size_t(len(b)), u.flags, u.deadline, u.token))
+		return int(C.sock_recv_until(fd, unsafe.Pointer(&first(b)[0]), C.size_t(len(b)), u.flags, u.deadline, u.token))
 	})
 	if n == 0 && err == nil && c.kind != syscall.SOCK_DGRAM && c.kind != syscall.SOCK_RAW {
 		return 0, io.EOF
@@ -104,7 +104,7 @@ func (c *Conn) ReadFull(b []byte) (n int, err error) {
 			return 0
 		}
 		var came C.size_t
-		code := int(C.sock_recvall_until(fd, pointer(b[n:]), chunk(b[n:]), u.flags, &came, u.deadline, u.token))
+		code := int(C.sock_recvall_until(fd, unsafe.Pointer(&first(b[n:])[0]), chunk(b[n:]), u.flags, &came, u.deadline, u.token))
 		if n += int(came); code == 0 && n < len(b) {
 			return again
 		}
@@ -141,8 +141,8 @@ func (c *Conn) ReadDelim(delim string, max int) (line []byte, err error) {
 			c.unread = append(make([]byte, 0, size), c.unread...)
 		}
 		have := C.size_t(len(c.unread))
-		code := int(C.sock_recvdelim_until(fd, pointer(c.unread[:size]), C.size_t(size), &have,
-			pointer([]byte(delim)), C.size_t(len(delim)), u.deadline, u.token))
+		code := int(C.sock_recvdelim_until(fd, unsafe.Pointer(&first(c.unread[:size])[0]), C.size_t(size), &have,
+			unsafe.Pointer(&[]byte(delim)[0]), C.size_t(len(delim)), u.deadline, u.token))
 		c.unread = c.unread[:have]
 		switch {
 		case code > max:
@@ -180,7 +180,7 @@ func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
 	var from address
 	n, err := c.reading.run(c.ctx, func(fd C.int, u until) int {
 		from.size = C.sizeof_struct_sockaddr_storage
-		return int(C.sock_recvfrom_until(fd, pointer(b), C.size_t(len(b)), u.flags, from.pointer(), &from.size,
+		return int(C.sock_recvfrom_until(fd, unsafe.Pointer(&first(b)[0]), C.size_t(len(b)), u.flags, from.pointer(), &from.size,
 			u.deadline, u.token))
 	})
 	if n, err = c.count("read", n, err); err != nil {
@@ -197,7 +197,7 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 	}
 	code, err := c.writing.run(c.ctx, func(fd C.int, u until) int {
 		var went C.size_t
-		code := int(C.sock_sendall_until(fd, pointer(b[n:]), chunk(b[n:]), u.flags, &went, u.deadline, u.token))
+		code := int(C.sock_sendall_until(fd, unsafe.Pointer(&first(b[n:])[0]), chunk(b[n:]), u.flags, &went, u.deadline, u.token))
 		if n += int(went); code == 0 && n < len(b) {
 			return again
 		}
@@ -219,7 +219,7 @@ func (c *Conn) WriteTo(b []byte, addr net.Addr) (int, error) {
 
 func (c *Conn) send(b []byte, to *C.struct_sockaddr, size C.socklen_t) (int, error) {
 	n, err := c.writing.run(c.ctx, func(fd C.int, u until) int {
-		return int(C.sock_sendto_until(fd, pointer(b), C.size_t(len(b)), u.flags, to, size, u.deadline, u.token))
+		return int(C.sock_sendto_until(fd, unsafe.Pointer(&first(b)[0]), C.size_t(len(b)), u.flags, to, size, u.deadline, u.token))
 	})
 	return c.count("write", n, err)
 }
@@ -266,9 +266,11 @@ func chunk(b []byte) C.size_t {
 	return C.size_t(len(b))
 }
 
-func pointer(b []byte) unsafe.Pointer {
+// first is for &first(b)[0], which cgo sees to be the address of bytes only if it is in the call itself: of another
+// pointer it looks through all of the object that b is a part of.
+func first(b []byte) []byte {
 	if len(b) == 0 {
-		return nil
+		return []byte{0}
 	}
-	return unsafe.Pointer(&b[0])
+	return b
 }

@@ -211,7 +211,7 @@ func TestReuse(t *testing.T) {
 // Concurrent writes do not interleave.
 func TestConcurrentWrites(t *testing.T) {
 	conn, peer := pair(t)
-	const writers, size = 8, 8 << 20
+	const writers, size = 8, 4 << 20
 	for i := 0; i < writers; i++ {
 		go conn.Write(bytes.Repeat([]byte{byte('a' + i)}, size))
 	}
@@ -223,7 +223,7 @@ func TestConcurrentWrites(t *testing.T) {
 	}
 }
 
-func TestZeroSize(t *testing.T) {
+func TestBuffers(t *testing.T) {
 	conn, peer := pair(t)
 	check(t, conn.SetTimeout(5*time.Second))
 	start := time.Now()
@@ -243,6 +243,19 @@ func TestZeroSize(t *testing.T) {
 	b := []byte("..........")
 	n, err := conn.ReadFull(b[3:7])
 	expect(t, n == 4 && err == nil && string(b) == "...part...", string(b))
+	// The bytes of an object that has pointers too.
+	object := struct {
+		pointer *testing.T
+		bytes   [4]byte
+	}{pointer: t}
+	_, err = peer.Write([]byte("1234567890"))
+	check(t, err)
+	for _, read := range []func([]byte) (int, error){conn.Read, conn.ReadFull} {
+		_, err = read(object.bytes[:])
+		check(t, err)
+	}
+	_, err = peer.Write(object.bytes[:])
+	check(t, err)
 	// An empty message is sent and received.
 	one, other := pairOf(t, syscall.SOCK_DGRAM)
 	_, err = one.Write(nil)
@@ -699,7 +712,7 @@ func TestErrorQueue(t *testing.T) {
 	want(t, err, os.ErrDeadlineExceeded)
 	took(t, start, time.Second)
 	used = processorTime() - used
-	expect(t, used < 300*time.Millisecond, used, "of processor time in a wait of 1 s")
+	expect(t, used < 120*time.Millisecond, used, "of processor time in a wait of 1 s")
 	t.Logf("%v of processor time in 1 s", used.Round(time.Millisecond))
 }
 
