@@ -27,6 +27,19 @@ struct peer {
     int (*sendall)(void *socket, const void *data, size_t len); /* the same */
     void *(*accept)(void *listener); /* NULL on failure */
     void *(*connect)(const struct sockaddr_in *address, double seconds); /* NULL on failure */
+    void *(*accept_from)(void *listener); /* the same as accept, with the address; NULL if it has none */
+
+    /* A request and the whole of its answer, so many seconds for both; NULL: by the timeout of what is left, at each step. */
+    int (*exchange)(void *socket, const void *request, void *answer, size_t len, double seconds);
+
+    /* Lines that end in a newline; NULL: by hand, on recv. */
+    void *(*open_lines)(void *socket);
+    ssize_t (*read_line)(void *lines);
+
+    /* A receive that another thread ends; NULL if it cannot be. */
+    void (*prepare)(void *socket);
+    ssize_t (*recv_until_cancelled)(void *socket, void *data, size_t len);
+    void (*cancel)(void *socket);
 };
 
 const struct peer *peer_named(const char *name);
@@ -35,7 +48,8 @@ extern const struct peer *const peers[PEERS];
 /* A measure prints one number a line, the unit being its own. */
 typedef void measure(const struct peer *peer, char **arguments);
 measure measure_recv, measure_send, measure_pingpong, measure_bulk, measure_connect, measure_settimeout,
-    measure_lateness, measure_storm, measure_calls, measure_instructions, measure_scale;
+    measure_lateness, measure_storm, measure_calls, measure_instructions, measure_scale, measure_request, measure_lines,
+    measure_cancel;
 
 void die(const char *what); /* prints `fail WHAT`, and why if errno tells */
 void check(int ok, const char *what);
@@ -46,6 +60,10 @@ void print_median(int64_t *batches, int count, int each); /* nanoseconds for eac
 void pair(const char *domain, int fds[2]); /* "unix" or "tcp", connected to each other */
 int listener(struct sockaddr_in *address);
 void *opened(const struct peer *peer, int fd); /* with the timeout set */
+int do_exchange(const struct peer *peer, void *socket, const void *request, void *answer, size_t len);
+void answer_requests(int fd, size_t len); /* by plain calls, until the other end is closed */
+void *opened_lines(const struct peer *peer, void *socket);
+ssize_t next_line(const struct peer *peer, void *lines); /* its length */
 int recv_all(const struct peer *peer, void *socket, void *data, size_t len); /* by one recv after another, if need be */
 int send_all(const struct peer *peer, void *socket, const void *data, size_t len);
 void pin(int core); /* the calling thread, to a core that the process may run on, the last being 0 */

@@ -9,7 +9,8 @@ from html import escape
 
 US, FLOOR = "libsock", "blocking"
 NAMES = {"blocking": "no timeout", "rcvtimeo": "SO_RCVTIMEO", "poll": "recv, poll, recv", "apr": "APR", "glib": "GLib",
-         "nspr": "NSPR", "rust": "Rust std", "cpython": "CPython", "luasocket": "LuaSocket"}
+         "nspr": "NSPR", "rust": "Rust std", "cpython": "CPython", "luasocket": "LuaSocket", "go": "Go's net",
+         "libsock-steps": "by settimeout"}
 # Dark and light are the reader's choice; a card of its own keeps the text readable on any page.
 STYLE = """
 text { paint-order: stroke; stroke: #ffffff; stroke-width: 3px; font: 13px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #24292f; }
@@ -123,70 +124,94 @@ def duration(seconds):
     return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1e3:g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:g} µs"
 
 
-def waiting(results):
-    """The chart that says it all: what a timeout costs, and what it is worth."""
-    peers = [peer for peer in results["peers"] if peer != FLOOR]
-    pingpong = [row for row in rows(results, "ping-pong") if works(row, US)]  # Two cores may be too many to ask for.
-    late = rows(results, "lateness")
-    geometric = {peer: math.exp(sum(math.log(ratio(row, peer)) for row in pingpong) / len(pingpong))
-                 for peer in peers if all(works(row, peer) for row in pingpong)}
-    peers = [US] + sorted((peer for peer in peers if peer in geometric and peer != US), key=geometric.get)
-    top, step = 122, 34
-    chart = Chart(960, top + step * len(peers) + 84, "A timeout: what it costs, and when it comes", about(results))
-    chart.text(150, 72, "Cost of a recv that waits", "panel")
-    chart.text(150, 92, "64-byte ping-pong, time over that of plain blocking calls", "note")
-    chart.text(560, 72, "How late it expires", "panel")
-    chart.text(560, 92, "each dot the median at one timeout, 0.1 ms to 2 s", "note")
+def geometric(chosen, peers):
+    """Of each peer's ratios, where it has them all."""
+    chosen = [row for row in chosen if works(row, US)]  # Two cores may be too many to ask for.
+    return {peer: math.exp(sum(math.log(ratio(row, peer)) for row in chosen) / len(chosen))
+            for peer in peers if chosen and all(works(row, peer) for row in chosen)}
+
+
+def costs(chart, left, right, top, step, peers, values):
+    """A bar for each peer: what it takes more than plain blocking calls."""
     bottom = top + step * len(peers)
-    most = max(1.4, math.ceil(max(geometric.values()) * 10) / 10)
-    cost, lateness = Scale(1.0, most, 150, 480), Scale(0.02, 500, 560, 930, logarithmic=True)
-    ticks = [1 + 0.1 * i for i in range(round((most - 1) * 10) + 1)]
-    for tick in ticks[::1 if len(ticks) < 8 else 2]:
-        chart.line(cost(tick), top - 6, cost(tick), bottom, "grid")
-        chart.text(cost(tick), bottom + 16, f"+{(tick - 1) * 100:.0f} %" if tick > 1.01 else "free", "note", "middle")
+    most = max(1.4, math.ceil(max(values.values()) * 10) / 10)
+    place = Scale(1.0, most, left, right)
+    step_of_grid = next(each for each in (0.1, 0.2, 0.5, 1, 2, 5, 10) if (most - 1) / each <= 4)
+    for tick in (1 + step_of_grid * i for i in range(int((most - 1) / step_of_grid) + 1)):
+        chart.line(place(tick), top - 6, place(tick), bottom, "grid")
+        chart.text(place(tick), bottom + 16, f"+{(tick - 1) * 100:.0f} %" if tick > 1.01 else "free", "note", "middle")
+    for i, peer in enumerate(peers):
+        y = top + step * i + step / 2
+        if peer not in values:
+            chart.text(left + 4, y + 4, "not measured", "note")
+            continue
+        end = place(values[peer])
+        chart.bar(left, y - 9, end - left, 18, kind_of(peer))
+        chart.text(end + 6, y + 4, f"{(values[peer] - 1) * 100:+.1f} %", kind_of(peer))
+
+
+def waiting(results):
+    """The chart that says it all: what a timeout and a deadline cost, and what a timeout is worth."""
+    peers = [peer for peer in results["peers"] if peer != FLOOR and peer != "libsock-steps"]
+    late = rows(results, "lateness")
+    wait = geometric(rows(results, "ping-pong"), peers)
+    deadline = geometric(rows(results, "one deadline"), peers)
+    peers = [US] + sorted((peer for peer in peers if (peer in wait or peer in deadline) and peer != US),
+                          key=lambda peer: (peer not in wait, wait.get(peer, deadline.get(peer))))
+    top, step = 122, 34
+    chart = Chart(1100, top + step * len(peers) + 84, "A timeout and a deadline: what they cost, and when they come", about(results))
+    for x, title, note in ((130, "Cost of a recv that waits", "64-byte ping-pong, over plain blocking calls"),
+                           (460, "How late a timeout expires", "each dot the median at one, 0.1 ms to 2 s"),
+                           (780, "Cost of one deadline", "for a request and its answer, 64 bytes and 64 KiB")):
+        chart.text(x, 72, title, "panel")
+        chart.text(x, 92, note, "note")
+    bottom = top + step * len(peers)
+    lateness = Scale(0.02, 500, 460, 720, logarithmic=True)
     for tick in (0.1, 1, 10, 100):
         chart.line(lateness(tick), top - 6, lateness(tick), bottom, "grid")
         chart.text(lateness(tick), bottom + 16, f"{tick:g} ms", "note", "middle")
+    costs(chart, 130, 360, top, step, peers, wait)
+    costs(chart, 780, 1010, top, step, peers, deadline)
     for i, peer in enumerate(peers):
         y = top + step * i + step / 2
-        chart.text(140, y + 4, name_of(peer), kind_of(peer), "end")
-        end = cost(geometric[peer])
-        chart.bar(cost(1), y - 9, end - cost(1), 18, kind_of(peer))
-        chart.text(end + 6, y + 4, f"{(geometric[peer] - 1) * 100:+.1f} %", kind_of(peer))
+        chart.text(120, y + 4, name_of(peer), kind_of(peer), "end")
         here = [row["results"][peer] for row in late if works(row, peer)]
         early = sum(result["min"] < 0 for result in here)
         medians = [result["median"] / 1e6 for result in here if result["median"] >= 0]
+        if not here:
+            chart.text(464, y + 4, "not measured", "note")
         if medians:
             chart.line(lateness(min(medians)), y, lateness(max(medians)), y, "line " + kind_of(peer))
         for value in medians:
             chart.dot(lateness(value), y, kind_of(peer))
         if early:
-            chart.text(936, y + 4, f"early at {early} of {len(here)}", "note bad", "end")
+            chart.text(740, y + 4, f"early at {early} of {len(here)}", "note bad", "end")
     return chart
 
 
-def bars(results, title, note, panels, value, text, low=0.0, least_high=1.0):
-    """A panel for each row, a bar for each peer."""
+def bars(results, title, note, panels, value, text, low=0.0, least_high=1.0, logarithmic=False):
+    """A panel for each row, a bar for each peer in it."""
     columns = 2 if len(panels) > 1 else 1
     peers = [peer for peer in results["peers"] if any(works(row, peer) for row in panels) and peer != FLOOR]
     wide, step = 450 if columns == 2 else 720, 24
-    tall = 60 + step * len(peers)
+    tall = 60 + step * max(sum(peer in row["results"] for peer in peers) for row in panels)
     lines = math.ceil(len(panels) / columns)
     chart = Chart(columns * wide + 40, 80 + lines * tall + 34, title, about(results))
     chart.text(24, 56, note, "note")
     for at, row in enumerate(panels):
         left, top = 24 + at % columns * wide, 80 + at // columns * tall
-        values = {peer: value(row, peer) for peer in peers if works(row, peer)}
+        shown = [peer for peer in peers if peer in row["results"]]
+        values = {peer: value(row, peer) for peer in shown if works(row, peer)}
         high = max([least_high, *values.values()])
-        place = Scale(low, high, left + 120, left + wide - 90)
+        place = Scale(low, high, left + 120, left + wide - 90, logarithmic)
         chart.text(left + 120, top + 14, row["name"], "panel")
         if row["floor"] and low < 1 < high:
-            chart.line(place(1), top + 22, place(1), top + 26 + step * len(peers), "axis")
-        for i, peer in enumerate(peers):
+            chart.line(place(1), top + 22, place(1), top + 26 + step * len(shown), "axis")
+        for i, peer in enumerate(shown):
             y = top + 26 + step * i
             chart.text(left + 112, y + 15, name_of(peer), kind_of(peer), "end")
             if peer not in values:
-                chart.text(left + 124, y + 15, row["results"].get(peer, {}).get("failed", "not measured")[:44], "note bad")
+                chart.text(left + 124, y + 15, row["results"][peer]["failed"][:44], "note bad")
                 continue
             chart.bar(place(low), y + 3, place(values[peer]) - place(low), 16, kind_of(peer))
             chart.text(place(values[peer]) + 6, y + 15, text(values[peer]), kind_of(peer))
@@ -255,6 +280,13 @@ def draw(results):
                            "have no timeout.", rows(results, "ping-pong"), ratio, "{:.3f}".format)
     yield "bulk", bars(results, "256 MiB by sendall and recvall", "Throughput over that of plain blocking calls; more is better.",
                        rows(results, "bulk"), lambda row, peer: 1 / ratio(row, peer), "{:.2f}".format)
+    yield "request", bars(results, "A request and its answer under one deadline", "Time over that of plain blocking calls, which have "
+                          "none.", rows(results, "one deadline"), ratio, "{:.3f}".format)
+    yield "lines", bars(results, "Lines of 64 bytes", "Processor time of a line over that of stdio's getline.",
+                        rows(results, "lines"), ratio, "{:.2f}".format)
+    yield "cancel", bars(results, "Cancelling a receive that waits", "Microseconds until it has returned, on a logarithmic scale. Go wakes no thread for it.",
+                         rows(results, "cancelling"), lambda row, peer: row["results"][peer]["median"] / 1e3, "{:,.0f}".format, low=1.0,
+                          logarithmic=True)
     yield "connections", bars(results, "Connect, accept, close", "Processor time over that of plain blocking calls.",
                               rows(results, "connections"), ratio, "{:.3f}".format)
     yield "lateness", curves(results, "How late a recv expires", "Median, by timeout. A red dot: some expired early; at the bottom, "
@@ -262,7 +294,7 @@ def draw(results):
                              lambda row, peer: row["results"][peer]["median"] / 1e6, duration,
                              (0.1, 1, 10), "{:g} ms".format, 0.03, 50)
     yield "storm", storm(results)
-    counts = [row for row in rows(results, "system calls") if row["name"] != "sendall" and row["name"] != "recvall"]
+    counts = [row for row in rows(results, "system calls") if not row["name"].startswith(("sendall", "recvall", "accept-unix"))]
     yield "calls", bars(results, "System calls", "For each operation.", counts,
                         lambda row, peer: row["results"][peer]["median"], "{:.3g}".format, least_high=4)
     for name, title, ending, unit, written in (

@@ -2,10 +2,12 @@
 
    usage: bench PEER MEASURE [ARGUMENT...]
           bench peers               each with its version
-          bench signals PID         a storm of signals */
+          bench signals PID         a storm of signals
+          bench server BYTES        answers requests on one core; prints its port of TCP */
 #include "bench.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +18,10 @@ static const struct {
     measure *run;
     int arguments;
 } measures[] = {
-    {"recv", measure_recv, 1},
-    {"send", measure_send, 1},
+    {"recv", measure_recv, 2},
+    {"send", measure_send, 2},
     {"pingpong", measure_pingpong, 3},
-    {"bulk", measure_bulk, 3},
+    {"bulk", measure_bulk, 5},
     {"connect", measure_connect, 1},
     {"settimeout", measure_settimeout, 1},
     {"lateness", measure_lateness, 2},
@@ -27,6 +29,9 @@ static const struct {
     {"calls", measure_calls, 2},
     {"instructions", measure_instructions, 1},
     {"scale", measure_scale, 3},
+    {"request", measure_request, 2},
+    {"lines", measure_lines, 2},
+    {"cancel", measure_cancel, 1},
 };
 
 int main(int argc, char **argv)
@@ -39,6 +44,17 @@ int main(int argc, char **argv)
     }
     if (argc == 3 && strcmp(argv[1], "signals") == 0) {
         send_signals(atoi(argv[2]));
+        return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "server") == 0) {
+        struct sockaddr_in address;
+        int listening = listener(&address), on = 1;
+        printf("%d\n", ntohs(address.sin_port));
+        fflush(stdout);
+        pin(0);
+        int fd = accept(listening, NULL, NULL);
+        check(fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0, "accept");
+        answer_requests(fd, strtoul(argv[2], NULL, 10));
         return 0;
     }
     signal(SIGPIPE, SIG_IGN); /* Some peers leave it to the program. */

@@ -4,11 +4,15 @@ import textwrap
 
 FLOOR = "blocking"
 US = "libsock"
+# The same by other means.
+OURS = {US, "libsock-steps"}
+# By less than this it is behind nobody: a hundredth is what the layout of a program in memory makes of it.
+MARGIN = 1.01
 
 
 def peers_of(row):
     return {peer: result for peer, result in row["results"].items()
-            if peer not in (FLOOR, US) and "failed" not in result}
+            if peer != FLOOR and peer not in OURS and "failed" not in result}
 
 
 def compared(result):
@@ -24,56 +28,113 @@ def best_peer(row):
 
 
 def standing(row):
-    """first, level or behind; level is within the spread of the two."""
+    """first, level or behind; level is what cannot be told apart."""
     mine = row["results"].get(US)
     name, theirs = best_peer(row)
     if not mine or "failed" in mine:
         return "failed"
     if not theirs or compared(mine)["median"] <= compared(theirs)["median"]:
         return "first"
-    mine, theirs = compared(mine), compared(theirs)
-    level = mine["quartiles"][0] <= theirs["quartiles"][1] and mine["samples"] > 1
+    if "libsock" in theirs:
+        level = theirs["libsock"]["interval"][0] <= MARGIN and mine["samples"] > 1
+    else:
+        level = compared(mine)["quartiles"][0] <= compared(theirs)["quartiles"][1] and mine["samples"] > 1
     return f"{'level with' if level else 'behind'} {name}"
 
 
-def meets(goal, row):
-    result = row["results"][US]
-    word, _, value = goal.rpartition(" ")
-    if goal == "first":
-        return not standing(row).startswith("behind")
-    if goal == "never early":
-        return result["min"] >= 0
-    if word == "ratio":
-        return result["ratio"]["median"] <= float(value)
-    if word == "throughput":
-        return 1 / result["ratio"]["median"] >= float(value)
-    if word == "exactly":
-        return abs(result["median"] - float(value)) < 0.05
-    if word == "at most":
-        return result["median"] <= float(value)
-    if goal.startswith("late "):
-        return result["median"] <= float(goal.split()[1]) * 1e6
+def limit(goal, result):
+    """What is limited, and to how much."""
+    words = goal.split()
+    if words[0] == "ratio":
+        return result["ratio"], float(words[1])
+    if words[0] == "throughput":
+        return result["ratio"], 1 / float(words[1])
+    if words[0] == "late":
+        return result, float(words[1]) * 1e6
+    if goal.startswith(("at most", "exactly")):
+        return result, float(words[-1]) + 0.05
     raise ValueError(goal)
 
 
+def outcome(goal, row):
+    """met, MISSED, or undecided: the goal lies within the interval of the median."""
+    result = row["results"].get(US, {"failed": ""})
+    if "failed" in result:
+        return "MISSED"
+    if goal == "first":
+        return "MISSED" if standing(row).startswith("behind") else "met"
+    if goal == "never early":
+        return "met" if result["min"] >= 0 else "MISSED"
+    limited, most = limit(goal, result)
+    low, high = limited["interval"]
+    if goal.startswith("exactly") and low < most - 0.1:
+        return "MISSED"
+    return "met" if high <= most else "MISSED" if low > most else "undecided"
+
+
 def judge(results, reasons):
-    """Adds to each row what libsock's standing is, which goals it missed, and the reason given for either."""
+    """Adds to each row what libsock's standing is, what came of its goals, and the reason given for either."""
     for row in results["rows"]:
-        if "failed" in row["results"].get(US, {"failed": ""}):
-            row.update(standing="failed", missed=row["goals"])
-        else:
-            row["standing"] = standing(row)
-            row["missed"] = [goal for goal in row["goals"] if not meets(goal, row)]
-        if row["missed"] or row["standing"] != "first":
+        row["standing"] = standing(row)
+        row["outcomes"] = {goal: outcome(goal, row) for goal in row["goals"]}
+        if row["standing"] != "first" or any(found != "met" for found in row["outcomes"].values()):
             name = f"{row['group']}: {row['name']}"
             keys = [key for key in reasons if name.startswith(key)]
             row["reason"] = reasons[max(keys, key=len)] if keys else "not explained"
 
 
+def contradicts(one, other):
+    return {one, other} == {"met", "MISSED"} or {one.split()[0], other.split()[0]} == {"first", "behind"}
+
+
+def compare(results, before):
+    """Adds which verdicts are not those of a run before, if that was of the same rows on such a machine."""
+    keys = ("processor", "cores", "kernel")
+    known = {(row["group"], row["name"]): row for row in before["rows"]}
+    if (before["command"] != results["command"] or any(before["machine"][key] != results["machine"][key] for key in keys)
+            or set(known) != {(row["group"], row["name"]) for row in results["rows"]}):
+        return
+    count, differ = 0, []
+    for row in results["rows"]:
+        then = known[row["group"], row["name"]]
+        pairs = [("standing", row["standing"], then["standing"])]
+        pairs += [(goal, row["outcomes"][goal], then.get("outcomes", {}).get(goal, "undecided")) for goal in row["goals"]]
+        count += len(pairs)
+        differ += [f"{row['group']}, {row['name']}: {what} was {old}, is {new}" for what, new, old in pairs if contradicts(new, old)]
+    results["before"] = {"date": before["date"], "verdicts": count, "differ": differ}
+
+
 def verdict(row):
-    if row["missed"]:
-        return "MISSED " + ", ".join(row["missed"]) + f"; {row['standing']}"
-    return ("met; " if row["goals"] else "") + row["standing"]
+    said = [f"{found} {goal}" for goal, found in row["outcomes"].items()]
+    return "; ".join([", ".join(said)] * bool(said) + [row["standing"]])
+
+
+def about_before(results):
+    """A sentence on whether the run before came to the same."""
+    before = results.get("before")
+    if not before:
+        return ""
+    text = f"Of {before['verdicts']} verdicts, {len(before['differ'])} contradict those of the run before, on {before['date']}"
+    return text + (": " + "; ".join(before["differ"]) if before["differ"] else "") + "."
+
+
+def figure(goal, row):
+    """What a goal is about, as it was measured."""
+    result = row["results"].get(US, {"failed": "not measured"})
+    if "failed" in result:
+        return result["failed"]
+    if goal == "first":
+        return row["standing"]
+    if goal == "never early":
+        return f"{result['min'] / 1e6:.3f} ms at least"
+    limited, _ = limit(goal, result)
+    values = limited["median"], *limited["interval"]
+    if goal.startswith("throughput"):
+        values = 1 / values[0], 1 / values[2], 1 / values[1]
+    if goal.startswith("late"):
+        values = [value / 1e6 for value in values]
+    written = [f"{value:.0f}" if goal.startswith(("at most", "exactly")) and value == round(value) else f"{value:.3f}" for value in values]
+    return written[0] if len(set(written)) == 1 else "{} ({} to {})".format(*written)
 
 
 def all_reasons(results):
@@ -101,6 +162,10 @@ def cell(row, peer):
 
 
 HEADINGS = {
+    "bulk on one core": "processor time of both ends, ratio to plain blocking calls; lower is better",
+    "one deadline": "time of a request of 64 bytes and its answer, over TCP, on one core; ratio to plain blocking calls, which have no deadline",
+    "lines": "processor time of a line that has come already, ratio to stdio's getline on a blocking socket",
+    "cancelling": "time until a cancelled receive has returned, on one core; ratio to shutdown(2) of the socket by hand, which loses it",
     "ready": "time, ratio to plain blocking calls; lower is better",
     "settimeout": "time, ratio to two setsockopt calls",
     "lateness": "milliseconds that a recv expires too late, median; ! sometimes early",
@@ -112,7 +177,7 @@ HEADINGS = {
 
 
 CHARTS = {
-    "ready": ["ready"], "ping-pong": ["pingpong"], "bulk": ["bulk"], "connections": ["connections"],
+    "ready": ["ready"], "ping-pong": ["pingpong"], "bulk": ["bulk"], "one deadline": ["request"], "lines": ["lines"], "cancelling": ["cancel"], "connections": ["connections"],
     "lateness": ["lateness"], "signal storm": ["storm"], "system calls": ["calls"], "many sockets": ["many-tcp", "many-unix", "memory"],
 }
 
@@ -122,7 +187,7 @@ INTRODUCTION = """\
 Written by `{command}` on {date}, in {seconds} s; the figures are those of [results.json](results.json), with
 spread and extremes. Run `make bench` for your own machine's (`make bench QUICK=1` only shows that it works).
 
-![What a timeout costs, and when it comes](waiting.svg)
+![What a timeout and a deadline cost, and when they come](waiting.svg)
 
 {machine}
 
@@ -131,8 +196,31 @@ The peers: {peers}. *blocking* is the floor: plain calls on a blocking socket, w
 `recv`, `poll`, `recv` on a non-blocking socket.
 
 Peers take turns in each round, in an order that rotates; each sample is a process of its own. A figure is the median
-over the rounds, a ratio the median of the ratios to the floor of the same round. *level* is within the spread.
-"""
+over the rounds, a ratio the median of the ratios to the floor of the same round. *libsock-steps* is libsock too, where one
+deadline is kept by `sock_settimeout` before each step and not by the functions that end in `_until`. libdill, whose sockets take
+deadlines, is not in Debian, and so not here.
+
+A goal is *met* if the whole interval in which the median lies at 95 % (by the ranks of the samples, whatever their distribution)
+is within it, *MISSED* if all of it is beyond, and else *undecided*. libsock is *behind* a peer if the interval of the ratio of
+the two, round by round, lies above {margin}, *first* if no median is below its own, and else *level*. So two runs contradict each
+other only if one says met and the other MISSED, or one first and the other behind. {before}
+
+## Goals
+
+| | goal | libsock | the best of the others | |
+| --- | --- | --- | --- | --- |
+{goals}"""
+
+
+def best_text(row):
+    name, _ = best_peer(row)
+    return f"{name} {cell(row, name)}" if name else "-"
+
+
+def goal_lines(results):
+    return "".join(f"| {row['group']}: {row['name']} | {goal} | {figure(goal, row)} | {best_text(row)} | {found} |\n"
+                   for row in results["rows"] for goal, found in row["outcomes"].items())
+
 
 
 def write(results, path):
@@ -141,7 +229,8 @@ def write(results, path):
     with open(path, "w") as file:
         file.write(INTRODUCTION.format(
             **{**results, "machine": "Machine: " + ", ".join(f"{key} {value}" for key, value in results["machine"].items()) + ".",
-               "peers": ", ".join(f"{peer} {version}" for peer, version in results["peers"].items())}))
+               "peers": ", ".join(f"{peer} {version}" for peer, version in results["peers"].items()),
+               "margin": MARGIN, "before": about_before(results), "goals": goal_lines(results)}))
         for name, how in results["missing"].items():
             file.write(f"\nMissing: {name} (`{how}`).\n")
         for group in dict.fromkeys(row["group"] for row in results["rows"]):
@@ -188,5 +277,8 @@ def show(results):
         print(f"failed: {failure}")
     for name, how in results["missing"].items():
         print(f"{name} was missing: {how}")
-    missed = sum(bool(row["missed"]) for row in results["rows"])
-    print(f"{len(results['rows'])} rows, {sum(bool(row['goals']) for row in results['rows'])} with a goal, {missed} missed")
+    if about_before(results):
+        print(about_before(results))
+    outcomes = [found for row in results["rows"] for found in row["outcomes"].values()]
+    print(f"{len(results['rows'])} rows, {len(outcomes)} goals: " + ", ".join(
+        f"{outcomes.count(found)} {found}" for found in ("met", "undecided", "MISSED")))

@@ -1,7 +1,7 @@
 # libsock against what a program would use instead.
 #
 #   make bench            all of it, in twelve minutes or so; into docs/benchmarks
-#   make bench QUICK=1    the same in less than a minute, to see that it works; into build/benches/results
+#   make bench QUICK=1    the same in a minute or so, to see that it works; into build/benches/results
 #   make bench OUT=DIR    into DIR
 
 RUSTC ?= rustc
@@ -15,6 +15,9 @@ bench_found = $(foreach library,apr-1 gio-2.0 nspr,$(shell pkg-config --exists $
 bench_files = $(wildcard $(addprefix $(bench_source)/,*.c measures/*.c)) $(addprefix $(bench_source)/peers/, \
     table.c blocking.c libsock.c poll.c rcvtimeo.c rust.c $(addsuffix .c,$(bench_found)))
 
+# Go finds the modules of its own library without a network, and keeps what it builds beside the rest.
+bench_go := $(shell command -v go)
+
 .PHONY: bench bench-build
 
 bench: bench-build
@@ -25,6 +28,8 @@ bench: bench-build
 bench-build: $(build)/libsock.so
 	mkdir -p $(build)/benches
 	$(RUSTC) --edition 2024 -O -C panic=abort --crate-type staticlib -o $(build)/benches/librust.a $(bench_source)/peers/rust.rs
+	$(if $(bench_go),cd $(bench_source)/peers && CGO_ENABLED=0 GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local \
+	    GOCACHE=$(built)/benches/go-cache $(bench_go) build -o $(built)/benches/go go.go,rm -f $(build)/benches/go)
 	$(CC) -std=c11 -D_GNU_SOURCE -DRUST_VERSION='"$(word 2,$(shell $(RUSTC) --version))"' -Wall -Wextra -pedantic $(CFLAGS) \
 	    -I$(source)/include $(if $(bench_found),$(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(bench_found)))) \
 	    -o $(build)/benches/bench $(bench_files) -pthread $(build)/benches/librust.a -L$(build) -lsock -Wl,-rpath,$(built) \

@@ -10,6 +10,7 @@ ratio is that of two samples of the same round, so that what slows the machine f
 import concurrent.futures
 import datetime
 import json
+import math
 import os
 import platform
 import re
@@ -25,25 +26,32 @@ import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BENCH = os.environ["BENCH"]
-FLOOR = "blocking"
+FLOOR, US = report.FLOOR, report.US
 MONOTONIC_COARSE = 6  # Its resolution is a tick of the kernel. The time module has no name for it.
+CORE = str(max(os.sched_getaffinity(0)))
 SCRIPTS = {
     "cpython": [sys.executable, "-B", os.path.join(HERE, "peers", "cpython.py")],
     "luasocket": ["luajit", os.path.join(HERE, "peers", "luajit.lua")],
+    # Its threads are its own to make: all of them are kept on the one core.
+    "go": ["taskset", "-c", CORE, os.path.join(os.path.dirname(BENCH), "go")],
 }
-ORDER = ["blocking", "libsock", "rcvtimeo", "poll", "apr", "glib", "nspr", "rust", "cpython", "luasocket"]
+ORDER = ["blocking", "libsock", "libsock-steps", "rcvtimeo", "poll", "apr", "glib", "nspr", "rust", "cpython", "luasocket", "go"]
+# Only in rows that name them.
+PARTIAL = {"libsock-steps", "go"}
 INSTALL = {
     "apr": "apt-get install libapr1-dev",
     "glib": "apt-get install libglib2.0-dev",
     "nspr": "apt-get install libnspr4-dev",
     "cpython": "apt-get install python3",
     "luasocket": "apt-get install luajit lua-socket",
+    "go": "apt-get install golang-go",
     "strace": "apt-get install strace",
 }
 # What the harness itself needs around the operation that is counted.
 AROUND = {
     "accept-ready": {"close"},
     "accept-waiting": {"close"},
+    "accept-unix": {"close"},
     "connect": {"socket", "close", "fcntl", "ioctl", "setsockopt", "getsockopt"},
 }
 EVERYWHERE = {"brk", "mmap", "munmap", "madvise", "futex"}
@@ -79,6 +87,7 @@ def version(name):
 def find_peers():
     found = dict(line.split(" ", 1) for line in run([BENCH, "peers"]).stdout.splitlines())
     found.update({name: version(name) for name in SCRIPTS})
+    found["libsock-steps"] = "by sock_settimeout"
     return {name: found[name] for name in ORDER if found.get(name)}
 
 
@@ -122,7 +131,11 @@ class Benchmark:
         print(f"{time.monotonic() - self.start:4.0f} s  {text}", file=sys.stderr, flush=True)
 
     def among(self, scripts=True, floor=True):
-        return [peer for peer in self.peers if (scripts or peer not in SCRIPTS) and (floor or peer != FLOOR)]
+        return [peer for peer in self.peers
+                if (scripts or peer not in SCRIPTS) and (floor or peer != FLOOR) and peer not in PARTIAL]
+
+    def only(self, *names):
+        return [peer for peer in self.peers if peer in names]
 
     def sample(self, peers, rounds, take, together=False):
         """Takes `rounds` samples of each peer: lists of lists of numbers, and the peers that failed."""
@@ -154,8 +167,9 @@ class Benchmark:
                 continue
             results[peer] = summary([value for turn in values for value in turn])
             if floor and floor not in failed:
-                ratios = [mine[0] / theirs[0] for mine, theirs in zip(values, samples[floor])]
-                results[peer]["ratio"] = summary(ratios)
+                results[peer]["ratio"] = summary([mine[0] / theirs[0] for mine, theirs in zip(values, samples[floor])])
+            if unit in ("ns", "bytes") and peer != US and US not in failed and samples.get(US):
+                results[peer]["libsock"] = summary([ours[0] / theirs[0] for ours, theirs in zip(samples[US], values)])
         self.rows.append({"group": group, "name": name, "unit": unit, "floor": floor, "goals": list(goals),
                           "results": results, **more})
 
@@ -171,7 +185,7 @@ class Benchmark:
         goals = ["never early", "first"] + (["late 0.2 ms"] if seconds <= 0.5 else [])
         self.add(group, name, "ns late", samples, failed, goals=goals, seconds=seconds)
 
-    def calls(self, operation, counts, goals, rounds=1):
+    def calls(self, operation, counts, goals, rounds=1, peers=None):
         def traced(peer, count):
             with tempfile.NamedTemporaryFile("r") as log:
                 output = run(["strace", "-qq", "-o", log.name, *command(peer, "calls", operation, count)]).stdout
@@ -189,7 +203,7 @@ class Benchmark:
 
         self.say(f"system calls: {operation}")
         details = {}
-        samples, failed = self.sample(self.among(floor=operation != "recv-expiring"), rounds, each, together=True)
+        samples, failed = self.sample(peers or self.among(floor=operation != "recv-expiring"), rounds, each, together=True)
         self.add("system calls", operation, "calls", samples, failed, goals=goals, calls=details)
 
     def instructions(self, operation):
@@ -213,8 +227,8 @@ class Benchmark:
     def run(self):
         quick, rounds = self.quick, self.rounds
         batches = 20 if quick else 150
-        for operation in ("recv", "send"):
-            self.timed("ready", f"{operation} of 64 bytes", [operation, batches], rounds(41), ["ratio 1.03"])
+        for operation, domain, goal in (("recv", "unix", 1.02), ("recv", "tcp", 1.03), ("send", "unix", 1.03), ("send", "tcp", 1.03)):
+            self.timed("ready", f"{operation} of 64 bytes, {domain}", [operation, domain, batches], rounds(41), [f"ratio {goal}"])
         for domain in ("unix", "tcp"):
             for cores in (1, 2):
                 where = "one core" if cores == 1 else "two cores"
@@ -222,8 +236,21 @@ class Benchmark:
                            rounds(41), ["ratio 1.05", "first"])
         for domain in ("unix", "tcp"):
             for step, name in ((1 << 20, "1 MiB"), (4096, "4 KiB")):
-                self.timed("bulk", f"{domain}, calls of {name}", ["bulk", domain, step, 16 if quick else 256],
+                self.timed("bulk", f"{domain}, calls of {name}", ["bulk", domain, step, 16 if quick or step == 4096 else 256, 2, 0],
                            rounds(41 if step > 4096 else 21), ["throughput 0.98"])
+        for domain, step, name, buffer, goal in (("tcp", 1 << 20, "1 MiB, small buffers", 16 << 10, 1.05),
+                                                 ("unix", 1 << 20, "1 MiB, small buffers", 16 << 10, 1.15),
+                                                 ("unix", 4096, "4 KiB", 0, 1.03)):
+            self.timed("bulk on one core", f"{domain}, calls of {name}", ["bulk", domain, step, 8 if quick else 64, 1, buffer],
+                       rounds(41), [f"ratio {goal}"], peers=self.among(scripts=False))
+        asked = [peer for peer in self.peers if peer != "luasocket"]
+        for size, name in ((64, "64 bytes"), (64 << 10, "64 KiB")):
+            self.timed("one deadline", f"an answer of {name}", ["request", size, 10 if quick else 50], rounds(41), peers=asked)
+        for domain in ("unix", "tcp"):
+            self.timed("lines", f"lines of 64 bytes, {domain}", ["lines", domain, 10 if quick else 50], rounds(21), ["ratio 1.00"],
+                       peers=self.only("blocking", "libsock", "apr", "glib", "nspr", "luasocket"))
+        self.timed("cancelling", "a receive that waits", ["cancel", 40], 1 if quick else 6,
+                   peers=self.only("blocking", "libsock", "poll", "glib", "nspr", "go"))
         self.timed("connections", "connect, accept, close", ["connect", 5 if quick else 25], rounds(25))
         self.timed("settimeout", "change of timeout", ["settimeout", 10 if quick else 50], rounds(15),
                    floor="rcvtimeo", peers=self.among(floor=False))
@@ -236,20 +263,36 @@ class Benchmark:
         if "strace" not in self.missing:
             for operation, goals in (("recv-ready", ["exactly 1"]), ("recv-waiting", ["exactly 1"]),
                                      ("accept-ready", ["exactly 1"]), ("accept-waiting", ["exactly 1"]),
-                                     ("connect", ["exactly 1"]), ("send", ["exactly 1"]), ("sendall", ["first"]),
-                                     ("recvall", []), ("recv-expiring", []), ("settimeout", [])):
-                large = operation in ("sendall", "recvall")
-                self.calls(operation, (1, 3) if quick or large else (5, 25), goals, rounds(5) if large else 1)
+                                     ("accept-unix", ["exactly 1"]), ("connect", ["exactly 1"]), ("send", ["exactly 1"]),
+                                     ("sendall-unix", []), ("sendall-tcp", ["at most 8"]), ("recvall", []), ("recv-expiring", []),
+                                     ("settimeout", ["at most 6"]), ("settimeout-same", ["at most 3"]),
+                                     ("request-ready", ["exactly 2"]), ("request-waiting", ["at most 4"]), ("lines", [])):
+                large = operation.startswith(("sendall", "recvall"))
+                peers = {"accept-unix": self.only("blocking", "libsock"),
+                         "request-ready": [peer for peer in asked if peer != "go"],
+                         "request-waiting": [peer for peer in asked if peer != "go"],
+                         "lines": self.only("blocking", "libsock", "apr", "glib", "nspr", "luasocket")}.get(operation)
+                self.calls(operation, (1, 3) if quick or large else (5, 25), goals, rounds(5) if large else 1, peers)
         for operation in ("recv", "send"):
             self.instructions(operation)
         for count in (10, 100) if quick else (100, 1000, 10000):
             self.scale(count, 0.05 if quick else 0.3, rounds(5))
 
 
+def interval(values):
+    """Where the median of ever more samples would be, at 95 %, whatever their distribution: between two of these, by rank."""
+    count, below, rank = len(values), 0.0, 0
+    while (below := below + math.comb(count, rank) / 2**count) <= 0.025:
+        rank += 1
+    ordered = sorted(values)
+    rank = max(rank - 1, 0)
+    return [ordered[rank], ordered[-1 - rank]]
+
+
 def summary(values):
     low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    return {"median": median(values), "quartiles": [low, high], "min": min(values), "max": max(values),
-            "samples": len(values)}
+    return {"median": median(values), "interval": interval(values), "quartiles": [low, high], "min": min(values),
+            "max": max(values), "samples": len(values)}
 
 
 def main():
@@ -272,7 +315,11 @@ def main():
     with open(os.path.join(HERE, "reasons.json")) as file:
         report.judge(results, json.load(file))
     os.makedirs(directory, exist_ok=True)
-    with open(os.path.join(directory, "results.json"), "w") as file:
+    path = os.path.join(directory, "results.json")
+    if os.path.exists(path):
+        with open(path) as file:
+            report.compare(results, json.load(file))
+    with open(path, "w") as file:
         json.dump(rounded(results), file, indent=1)
         file.write("\n")
     report.write(results, os.path.join(directory, "README.md"))

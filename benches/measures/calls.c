@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LARGE = 8 << 20, PART = 128 << 10, PAUSE = 5000000, SHORT_PAUSE = 2000000 };
+enum { LINES = 64, LARGE = 8 << 20, PART = 128 << 10, PAUSE = 5000000, SHORT_PAUSE = 2000000 };
 
 static char data[LARGE];
 
@@ -59,12 +59,12 @@ static void receive_large(int fd, int count)
 
 static void connect_plainly(int fd, int count, int64_t pause)
 {
-    struct sockaddr_in address;
+    struct sockaddr_storage address;
     socklen_t len = sizeof address;
     check(getsockname(fd, (struct sockaddr *)&address, &len) == 0, "getsockname");
     for (int i = 0; i < count; i++) {
         sleep_until(now() + pause);
-        check(connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&address, len) == 0, "connect");
+        check(connect(socket(address.ss_family, SOCK_STREAM, 0), (struct sockaddr *)&address, len) == 0, "connect");
     }
 }
 
@@ -76,6 +76,25 @@ static void connect_at_once(int fd, int count)
 static void connect_with_pauses(int fd, int count)
 {
     connect_plainly(fd, count, PAUSE);
+}
+
+static void send_lines(int fd, int count)
+{
+    static char text[LINES * MESSAGE];
+    memset(text, 'x', sizeof text);
+    for (size_t i = MESSAGE - 1; i < sizeof text; i += MESSAGE)
+        text[i] = '\n';
+    for (int i = 0; i < count; i++)
+        send_fully(fd, text, sizeof text);
+}
+
+static void answer_with_pauses(int fd, int count)
+{
+    for (int i = 0; i < count; i++) {
+        receive_fully(fd, data, MESSAGE);
+        sleep_until(now() + PAUSE);
+        send_fully(fd, data, MESSAGE);
+    }
 }
 
 static void receive(const struct peer *peer, void *socket, int count)
@@ -102,10 +121,30 @@ static void transmit_all(const struct peer *peer, void *socket, int count)
         check(send_all(peer, socket, data, LARGE) == 0, "sendall");
 }
 
-static void settimeout(const struct peer *peer, void *socket, int count)
+static void set_another_timeout(const struct peer *peer, void *socket, int count)
 {
     for (int i = 0; i < count; i++)
         check(peer->settimeout(socket, i % 2 ? TIMEOUT : TIMEOUT / 2) == 0, "settimeout");
+}
+
+static void set_same_timeout(const struct peer *peer, void *socket, int count)
+{
+    for (int i = 0; i < count; i++)
+        check(peer->settimeout(socket, TIMEOUT) == 0, "settimeout");
+}
+
+static void request_all(const struct peer *peer, void *socket, int count)
+{
+    static char request[MESSAGE];
+    for (int i = 0; i < count; i++)
+        check(do_exchange(peer, socket, request, data, MESSAGE) == 0, "request");
+}
+
+static void read_lines(const struct peer *peer, void *socket, int count)
+{
+    void *lines = opened_lines(peer, socket);
+    for (int i = 0; i < count * LINES; i++)
+        check(next_line(peer, lines) == MESSAGE, "line");
 }
 
 static void expire(const struct peer *peer, void *socket, int count)
@@ -115,13 +154,24 @@ static void expire(const struct peer *peer, void *socket, int count)
         check(peer->recv(socket, data, MESSAGE) < 0, "recv that should have expired");
 }
 
-static void accept_all(const struct peer *peer, void *socket, int count)
+static void accept_each(const struct peer *peer, void *accept(void *listener), void *socket, int count)
 {
     for (int i = 0; i < count; i++) {
-        void *connection = peer->accept(socket);
+        void *connection = accept(socket);
         check(connection != NULL, "accept");
         peer->close(connection);
     }
+}
+
+static void accept_all(const struct peer *peer, void *socket, int count)
+{
+    accept_each(peer, peer->accept, socket, count);
+}
+
+static void accept_with_address(const struct peer *peer, void *socket, int count)
+{
+    check(peer->accept_from != NULL, "no address");
+    accept_each(peer, peer->accept_from, socket, count);
 }
 
 static void connect_all(const struct peer *peer, void *socket, int count)
@@ -141,18 +191,33 @@ static const struct {
     void (*run)(const struct peer *peer, void *socket, int count);
     void (*other)(int fd, int count);
     int other_goes_first, listens;
+    const char *domain;
 } operations[] = {
-    {"recv-ready", receive, send_at_once, 1, 0},
-    {"recv-waiting", receive, send_with_pauses, 0, 0},
-    {"recv-expiring", expire, NULL, 0, 0},
-    {"send", transmit, NULL, 0, 0},
-    {"sendall", transmit_all, receive_large, 0, 0},
-    {"recvall", receive_all, send_large, 0, 0},
-    {"accept-ready", accept_all, connect_at_once, 1, 1},
-    {"accept-waiting", accept_all, connect_with_pauses, 0, 1},
-    {"connect", connect_all, NULL, 0, 0},
-    {"settimeout", settimeout, NULL, 0, 0},
+    {"recv-ready", receive, send_at_once, 1, 0, "unix"},
+    {"recv-waiting", receive, send_with_pauses, 0, 0, "unix"},
+    {"recv-expiring", expire, NULL, 0, 0, "unix"},
+    {"send", transmit, NULL, 0, 0, "unix"},
+    {"sendall-unix", transmit_all, receive_large, 0, 0, "unix"},
+    {"sendall-tcp", transmit_all, receive_large, 0, 0, "tcp"},
+    {"recvall", receive_all, send_large, 0, 0, "unix"},
+    {"accept-ready", accept_all, connect_at_once, 1, 1, "tcp"},
+    {"accept-waiting", accept_all, connect_with_pauses, 0, 1, "tcp"},
+    {"connect", connect_all, NULL, 0, 0, "unix"},
+    {"accept-unix", accept_with_address, connect_at_once, 1, 1, "unix"},
+    {"settimeout", set_another_timeout, NULL, 0, 0, "unix"},
+    {"settimeout-same", set_same_timeout, NULL, 0, 0, "unix"},
+    {"request-ready", request_all, send_at_once, 1, 0, "unix"},
+    {"request-waiting", request_all, answer_with_pauses, 0, 0, "unix"},
+    {"lines", read_lines, send_lines, 1, 0, "unix"},
 };
+
+static int unix_listener(void)
+{
+    sa_family_t nameless = AF_UNIX; /* The kernel chooses a name. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check(bind(fd, (struct sockaddr *)&nameless, sizeof nameless) == 0 && listen(fd, 128) == 0, "listen");
+    return fd;
+}
 
 void measure_calls(const struct peer *peer, char **arguments)
 {
@@ -162,10 +227,10 @@ void measure_calls(const struct peer *peer, char **arguments)
             continue;
         struct sockaddr_in address;
         pid_t other = 0;
-        if (operations[i].listens)
-            fds[0] = fds[1] = listener(&address);
+        if (!operations[i].listens)
+            pair(operations[i].domain, fds);
         else
-            pair("unix", fds);
+            fds[0] = fds[1] = strcmp(operations[i].domain, "unix") == 0 ? unix_listener() : listener(&address);
         void *socket = opened(peer, fds[0]);
         if (operations[i].other)
             other = other_end(operations[i].other, fds[1], count);

@@ -1,4 +1,4 @@
-/* recv and send of one message when they need not wait: BATCHES. */
+/* recv and send of one message when they need not wait: DOMAIN BATCHES. */
 #include "../bench.h"
 
 #include <stdlib.h>
@@ -8,12 +8,12 @@ enum { BATCH = 64, WARM_UP = 2 };
 static char message[MESSAGE];
 
 /* The other end is served by plain calls, outside the time. */
-static void run(const struct peer *peer, int batches, int receiving)
+static void run(const struct peer *peer, const char *domain, int batches, int receiving)
 {
     int64_t *times = calloc((size_t)batches, sizeof *times);
     int fds[2];
     pin(0);
-    pair("unix", fds);
+    pair(domain, fds);
     void *socket = opened(peer, fds[0]);
     for (int batch = -WARM_UP; batch < batches; batch++) {
         if (receiving)
@@ -36,10 +36,10 @@ static void run(const struct peer *peer, int batches, int receiving)
 
 void measure_recv(const struct peer *peer, char **arguments)
 {
-    run(peer, atoi(arguments[0]), 1);
+    run(peer, arguments[0], atoi(arguments[1]), 1);
 }
 
 void measure_send(const struct peer *peer, char **arguments)
 {
-    run(peer, atoi(arguments[0]), 0);
+    run(peer, arguments[0], atoi(arguments[1]), 0);
 }

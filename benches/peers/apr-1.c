@@ -79,4 +79,5 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 
 const struct peer apr = {
     "apr", apr_version_string, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, connect_to,
+    .exchange = NULL,
 };

@@ -2,6 +2,7 @@
 #include "descriptor.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static const char *version(void)
 {
@@ -44,6 +45,39 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
     return connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? open_fd(fd) : NULL;
 }
 
+static void *accept_from(void *listener)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    return open_or_null(accept4(fd_of(listener), (struct sockaddr *)&address, &len, SOCK_CLOEXEC));
+}
+
+static int exchange(void *socket, const void *request, void *answer, size_t len, double seconds)
+{
+    (void)seconds;
+    send_fully(fd_of(socket), request, MESSAGE);
+    return receive_all(socket, answer, len);
+}
+
+static void *open_lines(void *socket)
+{
+    return fdopen(fd_of(socket), "r");
+}
+
+static ssize_t read_line(void *lines)
+{
+    static char *line;
+    static size_t size;
+    return getline(&line, &size, lines);
+}
+
+/* The socket is lost. */
+static void cancel(void *socket)
+{
+    shutdown(fd_of(socket), SHUT_RDWR);
+}
+
 const struct peer blocking = {
     "blocking", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one, connect_to,
+    accept_from, exchange, open_lines, read_line, NULL, receive, cancel,
 };

@@ -61,9 +61,9 @@ def recvall(end, view):
         done += more
 
 
-def ready(batches, receiving):
+def ready(domain, batches, receiving):
     pin(0)
-    end, other = pair("unix")
+    end, other = pair(domain)
     times = []
     for batch in range(batches + 2):
         if receiving:
@@ -83,12 +83,12 @@ def ready(batches, receiving):
     print_median(times[2:], 64)
 
 
-def recv(batches):
-    ready(int(batches), True)
+def recv(domain, batches):
+    ready(domain, int(batches), True)
 
 
-def send(batches):
-    ready(int(batches), False)
+def send(domain, batches):
+    ready(domain, int(batches), False)
 
 
 def pingpong(domain, cores, batches):
@@ -113,7 +113,7 @@ def pingpong(domain, cores, batches):
     print_median(times[1:], 100)
 
 
-def bulk(domain, step, mebibytes):
+def bulk(domain, step, mebibytes, _cores, _buffer):
     step, mebibytes = int(step), int(mebibytes)
     count = (mebibytes << 20) // step
     pin(0)
@@ -153,6 +153,31 @@ def connect(batches):
     print_median(times[1:], 20)
 
 
+def exchange(end, view):
+    deadline = time.monotonic() + TIMEOUT
+    end.settimeout(deadline - time.monotonic())
+    end.sendall(MESSAGE)
+    done = 0
+    while done < len(view):
+        end.settimeout(deadline - time.monotonic())
+        done += end.recv_into(view[done:])
+
+
+def request(length, batches):
+    pin(0)
+    view = memoryview(bytearray(int(length)))
+    with subprocess.Popen([os.environ["BENCH"], "server", length], stdout=subprocess.PIPE) as server:
+        times = []
+        with socket.create_connection(("127.0.0.1", int(server.stdout.readline()))) as end:
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for _ in range(int(batches) + 1):
+                start = time.monotonic_ns()
+                for _ in range(20):
+                    exchange(end, view)
+                times.append(time.monotonic_ns() - start)
+    print_median(times[1:], 20)
+
+
 def settimeout(batches):
     pin(0)
     end, _ = pair("unix")
@@ -189,7 +214,7 @@ def storm(seconds):
 
 def calls(operation, count):
     count = int(count)
-    end, other = pair("unix")
+    end, other = pair("tcp" if operation.endswith("tcp") else "unix")
     other.settimeout(None)
     listening = listener()
     listening.settimeout(TIMEOUT)
@@ -223,6 +248,11 @@ def calls(operation, count):
         except TimeoutError:
             pass
 
+    def answer():
+        other.recv(64)
+        time.sleep(0.005)
+        other.send(MESSAGE)
+
     kept, address = [], listening.getsockname()
     view = memoryview(bytearray(LARGE))
     large = bytes(LARGE)
@@ -231,12 +261,16 @@ def calls(operation, count):
         "recv-waiting": (lambda: other.send(MESSAGE), lambda: end.recv(64)),
         "recv-expiring": (None, expire),
         "send": (None, lambda: end.send(MESSAGE)),
-        "sendall": (slowly(lambda part: recvall(other, part)), lambda: end.sendall(large)),
+        "sendall-unix": (slowly(lambda part: recvall(other, part)), lambda: end.sendall(large)),
+        "sendall-tcp": (slowly(lambda part: recvall(other, part)), lambda: end.sendall(large)),
         "recvall": (slowly(other.sendall), lambda: recvall(end, view)),
         "accept-ready": (connect_plainly, lambda: listening.accept()[0].close()),
         "accept-waiting": (connect_plainly, lambda: listening.accept()[0].close()),
         "connect": (None, connect_and_close),
         "settimeout": (None, lambda: end.settimeout(TIMEOUT)),
+        "settimeout-same": (None, lambda: end.settimeout(TIMEOUT)),
+        "request-ready": (lambda: other.send(MESSAGE), lambda: exchange(end, view[:64])),
+        "request-waiting": (answer, lambda: exchange(end, view[:64])),
     }[operation]
     if operation == "recv-expiring":
         end.settimeout(0.05)

@@ -115,6 +115,76 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
     return g_socket_connect(socket, peer, NULL, NULL) ? wrap(socket) : NULL;
 }
 
+static GCancellable *cancellable;
+
+/* Its programs give every call a GCancellable. */
+static int exchange(void *socket, const void *request, void *answer, size_t len, double seconds)
+{
+    struct state *state = socket;
+    gint64 deadline = g_get_monotonic_time() + (gint64)ceil(seconds * 1e6);
+    size_t done = 0;
+    int sending = 1;
+    if (!cancellable)
+        cancellable = g_cancellable_new();
+    while (sending || done < len) {
+        GError *error = NULL;
+        gssize more = sending ? g_socket_send_with_blocking(state->socket, (const char *)request + done, MESSAGE - done, FALSE,
+                                                            cancellable, &error)
+                              : g_socket_receive_with_blocking(state->socket, (char *)answer + done, len - done, FALSE,
+                                                               cancellable, &error);
+        int code = more > 0 ? 0 : more == 0 ? -EPIPE : failure(error);
+        if (code == -EAGAIN) {
+            error = NULL;
+            code = g_socket_condition_timed_wait(state->socket, sending ? G_IO_OUT : G_IO_IN,
+                                                 deadline - g_get_monotonic_time(), cancellable, &error)
+                       ? 0
+                       : failure(error);
+        }
+        if (code)
+            return code;
+        done += more > 0 ? (size_t)more : 0;
+        if (sending && done == MESSAGE)
+            sending = 0, done = 0;
+    }
+    return 0;
+}
+
+static void *open_lines(void *socket)
+{
+    GSocketConnection *connection = g_socket_connection_factory_create_connection(((struct state *)socket)->socket);
+    return g_data_input_stream_new(g_io_stream_get_input_stream(G_IO_STREAM(connection)));
+}
+
+static ssize_t read_line(void *lines)
+{
+    gsize len;
+    char *line = g_data_input_stream_read_line(lines, &len, NULL, NULL);
+    g_free(line);
+    return line ? (ssize_t)len + 1 : -EPIPE; /* It leaves out the newline. */
+}
+
+static void prepare(void *socket)
+{
+    (void)socket;
+    g_clear_object(&cancellable);
+    cancellable = g_cancellable_new();
+}
+
+static ssize_t receive_until_cancelled(void *socket, void *data, size_t len)
+{
+    GError *error = NULL;
+    gssize received = g_socket_receive_with_blocking(((struct state *)socket)->socket, data, len, TRUE, cancellable, &error);
+    return received >= 0 ? received : failure(error);
+}
+
+static void cancel(void *socket)
+{
+    (void)socket;
+    g_cancellable_cancel(cancellable);
+}
+
 const struct peer glib = {
     "glib", version, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, connect_to,
+    .exchange = exchange, .open_lines = open_lines, .read_line = read_line, .prepare = prepare,
+    .recv_until_cancelled = receive_until_cancelled, .cancel = cancel,
 };

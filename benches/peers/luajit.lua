@@ -104,16 +104,16 @@ local measures = {}
 
 function measures.version() print("luasocket", socket._VERSION:match("[%d.]+")) end
 
-function measures.recv(batches)
+function measures.recv(domain, batches)
   pin(0)
-  local client, server = pair("unix")
+  local client, server = pair(domain)
   timed(THREAD, tonumber(batches), 64, function() for _ = 1, 64 do server:send(MESSAGE) end end,
     function() assert(client:receive(64)) end, nothing)
 end
 
-function measures.send(batches)
+function measures.send(domain, batches)
   pin(0)
-  local client, server = pair("unix")
+  local client, server = pair(domain)
   timed(THREAD, tonumber(batches), 64, nothing, function() assert(client:send(MESSAGE)) end,
     function() server:receive(64 * 64) end)
 end
@@ -145,6 +145,16 @@ function measures.bulk(domain, step, mebibytes)
   for _ = 1, count do assert(client:send(data)) end
   C.waitpid(child, nil, 0)
   print((clock(MONOTONIC) - start) / mebibytes)
+end
+
+local LINE = ("x"):rep(63) .. "\n"
+
+function measures.lines(domain, batches)
+  pin(0)
+  local client, server = pair(domain)
+  local text = LINE:rep(256)
+  timed(THREAD, tonumber(batches), 256, function() assert(server:send(text)) end,
+    function() assert(client:receive("*l")) end, nothing)
 end
 
 function measures.connect(batches)
@@ -185,7 +195,7 @@ function measures.storm(seconds)
 end
 
 function measures.calls(operation, count)
-  local client, server = pair("unix")
+  local client, server = pair(operation:match("tcp$") or "unix")
   local listening = assert(socket.bind("127.0.0.1", 0, 128))
   listening:settimeout(TIMEOUT)
   local address, port = listening:getsockname()
@@ -208,7 +218,8 @@ function measures.calls(operation, count)
     ["recv-waiting"] = { receive, send },
     ["recv-expiring"] = { function() client:receive(64) end },
     ["send"] = { function() assert(client:send(MESSAGE)) end },
-    ["sendall"] = { function() assert(client:send(large)) end, slowly(function() server:receive(#part) end) },
+    ["sendall-unix"] = { function() assert(client:send(large)) end, slowly(function() server:receive(#part) end) },
+    ["sendall-tcp"] = { function() assert(client:send(large)) end, slowly(function() server:receive(#part) end) },
     ["recvall"] = { function() assert(client:receive(LARGE)) end, slowly(function() server:send(part) end) },
     ["accept-ready"] = { accept, connect },
     ["accept-waiting"] = { accept, connect },
@@ -219,6 +230,9 @@ function measures.calls(operation, count)
       connecting:close()
     end },
     ["settimeout"] = { function() client:settimeout(TIMEOUT) end },
+    ["settimeout-same"] = { function() client:settimeout(TIMEOUT) end },
+    ["lines"] = { function() for _ = 1, 64 do assert(client:receive("*l")) end end,
+      function() server:send(LINE:rep(64)) end },
   }
   local work, other = unpack(operations[operation])
   if operation == "recv-expiring" then client:settimeout(0.05) end
@@ -230,7 +244,7 @@ function measures.calls(operation, count)
       end
       C.usleep(5000)
     end)
-    if operation:find("ready") then C.waitpid(child, nil, 0) end
+    if (operation:find("ready") or operation == "lines") then C.waitpid(child, nil, 0) end
   end
   for _ = 1, count do work() end
 end

@@ -86,6 +86,21 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
     return PR_Connect(state->file, &peer, state->timeout) == PR_SUCCESS ? state : NULL;
 }
 
+static PRThread *receiver;
+
+static ssize_t receive_until_cancelled(void *socket, void *data, size_t len)
+{
+    receiver = PR_GetCurrentThread();
+    return receive(socket, data, len);
+}
+
+static void cancel(void *socket)
+{
+    (void)socket;
+    PR_Interrupt(receiver);
+}
+
 const struct peer nspr = {
     "nspr", PR_GetVersion, adopt, release, settimeout, receive, transmit, NULL, transmit_all, accept_one, connect_to,
+    .recv_until_cancelled = receive_until_cancelled, .cancel = cancel,
 };

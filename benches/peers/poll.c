@@ -5,6 +5,7 @@
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 struct state {
@@ -127,6 +128,62 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
     return NULL;
 }
 
+static int exchange(void *socket, const void *request, void *answer, size_t len, double seconds)
+{
+    struct state *state = socket;
+    int64_t deadline = now() + (int64_t)ceil(seconds * 1e9);
+    for (size_t done = 0; done < MESSAGE;) {
+        ssize_t more = send(state->fd, (const char *)request + done, MESSAGE - done, MSG_NOSIGNAL);
+        int error = more >= 0 ? 0 : errno != EAGAIN && errno != EINTR ? -errno : await(state, POLLOUT, deadline);
+        if (error)
+            return error;
+        done += more > 0 ? (size_t)more : 0;
+    }
+    for (size_t done = 0; done < len;) {
+        ssize_t more = recv(state->fd, (char *)answer + done, len - done, 0);
+        int error = more > 0    ? 0
+                    : more == 0 ? -EPIPE
+                    : errno != EAGAIN && errno != EINTR ? -errno
+                                                        : await(state, POLLIN, deadline);
+        if (error)
+            return error;
+        done += more > 0 ? (size_t)more : 0;
+    }
+    return 0;
+}
+
+static int cancelled = -1;
+
+static void prepare(void *socket)
+{
+    (void)socket;
+    if (cancelled >= 0)
+        close(cancelled);
+    cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+static ssize_t receive_until_cancelled(void *socket, void *data, size_t len)
+{
+    struct state *state = socket;
+    for (;;) {
+        ssize_t received = recv(state->fd, data, len, 0);
+        if (received >= 0)
+            return received;
+        if (errno != EAGAIN && errno != EINTR)
+            return -errno;
+        struct pollfd entries[] = {{.fd = state->fd, .events = POLLIN}, {.fd = cancelled, .events = POLLIN}};
+        if (poll(entries, 2, -1) > 0 && entries[1].revents)
+            return -ECANCELED;
+    }
+}
+
+static void cancel(void *socket)
+{
+    (void)socket;
+    check(eventfd_write(cancelled, 1) == 0, "eventfd_write");
+}
+
 const struct peer poll_idiom = {
     "poll", version, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, connect_to,
+    .exchange = exchange, .prepare = prepare, .recv_until_cancelled = receive_until_cancelled, .cancel = cancel,
 };

@@ -12,8 +12,8 @@ static const char *version(void)
 
 static int settimeout(void *socket, double seconds)
 {
-    double whole = floor(seconds);
-    struct timeval time = {.tv_sec = (time_t)whole, .tv_usec = (suseconds_t)ceil((seconds - whole) * 1e6)};
+    int64_t microseconds = (int64_t)ceil(seconds * 1e6);
+    struct timeval time = {.tv_sec = microseconds / 1000000, .tv_usec = microseconds % 1000000};
     if (setsockopt(fd_of(socket), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) != 0
         || setsockopt(fd_of(socket), SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) != 0)
         return -errno;
@@ -63,4 +63,5 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 
 const struct peer rcvtimeo = {
     "rcvtimeo", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one, connect_to,
+    .exchange = NULL,
 };

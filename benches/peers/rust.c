@@ -52,5 +52,5 @@ static void *connect_to(const struct sockaddr_in *address, double seconds)
 
 const struct peer rust = {
     "rust", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, transmit_all, accept_one,
-    connect_to,
+    connect_to, .exchange = NULL,
 };
