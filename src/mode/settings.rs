@@ -152,8 +152,9 @@ impl Settings {
     pub fn is_whole(self, tick: Tick) -> bool {
         let shape = self.shape(tick);
         match self.agreeing_word().map(|word| word.form) {
-            None => self.word.is_none() && self.receive == 0 && self.send == 0,
+            None if self.word.is_some() || self.receive != 0 => false,
             _ if matches!(shape, Shape::Listener(_)) => self.nonblocking,
+            None => self.send == 0,
             Some(Form::NonBlocking) => self.nonblocking && (self.send == 0 || matches!(shape, Shape::Share(_))),
             Some(Form::Blocking) => !self.nonblocking && (self.send == 0 || matches!(shape, Shape::Share(_))),
             Some(Form::Polled) => self.nonblocking && matches!(shape, Shape::Polled(_)),
