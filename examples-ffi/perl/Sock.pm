@@ -18,7 +18,7 @@ use FFI::Platypus 2.00;
 use FFI::Platypus::Buffer qw(scalar_to_pointer);
 use List::Util qw(min sum0);
 use POSIX ();
-use Scalar::Util qw(looks_like_number);
+use Scalar::Util qw(looks_like_number readonly);
 
 my $ffi = FFI::Platypus->new(api => 2, lib => 'libsock.so.0');
 my @until = qw(double int);
@@ -54,19 +54,17 @@ $libc->attach([ $_->[0] => "_$_->[0]" ] => @$_[ 1, 2 ]) for (
 );
 
 use constant { EAI_NONAME => 5002, EAI_AGAIN => 5003, EAI_FAIL => 5004, EAI_NODATA => 5005, EAI_SERVICE => 5008 };
-use constant { CLOEXEC    => 0x80000, EPOLL_CTL_ADD => 1, EPOLLIN => 1, FOREVER => 9**9**9 };
+use constant { MSG_PEEK => 2, CLOEXEC => 0x80000, EPOLL_CTL_ADD => 1, EPOLLIN => 1, FOREVER => 9**9**9 };
 
-# Ends waits, for good.
+# Ends waits, for good. It is a handle, which Perl closes when the last has dropped it, in the last of its threads.
 package Sock::Token {
     sub new {
         my ($class) = @_;
-        my $fd = Sock::_result(Sock::sock_token()) // return;
-        return bless \$fd, $class;
+        my $handle = Sock::_handle(Sock::_result(Sock::sock_token()) // return) // return;
+        return bless $handle, $class;
     }
-    sub fileno    { ${ $_[0] } }
-    sub cancel    { return defined Sock::_result(Sock::sock_cancel(${ $_[0] })) }
-    sub cancelled { return Sock::sock_wait_until(-1, 0, -1, ${ $_[0] }) == -Errno::ECANCELED() }
-    sub DESTROY   { POSIX::close(${ $_[0] }) }
+    sub cancel    { return defined Sock::_result(Sock::sock_cancel(CORE::fileno $_[0])) }
+    sub cancelled { return Sock::sock_wait_until(-1, 0, -1, CORE::fileno $_[0]) == -Errno::ECANCELED() }
 }
 
 my $now = Sock::Token->new // die "sock_token: $!";    # The token of a call that is not to wait.
@@ -79,6 +77,7 @@ our @limits = (FOREVER);                               # A deadline, and tokens.
 sub within {
     my ($class, $seconds, $body, $token) = @_;
     my ($deadline, @tokens) = @limits;
+    croak 'a token is a handle that is open' if defined $token && !defined eval { CORE::fileno $token };
     local @limits = (min($deadline, sock_deadline(_seconds($seconds))), @tokens, defined $token ? $token : ());
     return $body->();
 }
@@ -159,7 +158,8 @@ sub sendall {
 # Receives some data into its argument, as sysread does; 0 is the end of the stream, or a size of 0.
 sub recv {
     my ($self, undef, $size, $flags) = @_;
-    return length($_[1] = $self->_take($size)) if _size($size) == 0 || length $self->{unread};
+    croak 'Modification of a read-only value attempted' if readonly $_[1];    # Sooner than something is received.
+    return length($_[1] = $self->_take($size, $flags)) if _size($size) == 0 || length $self->{unread};
     my $buffer  = "\0" x $size;
     my $pointer = scalar_to_pointer($buffer);
     my ($code, $died) = $self->_run(sub { sock_recv_until($self->fileno, $pointer, $size, $flags // 0, @_) });
@@ -185,6 +185,7 @@ sub recvfrom {
 # Receives that many bytes into its argument within one timeout, and tells whether it could; what came is there anyway.
 sub recvall {
     my ($self, undef, $size) = @_;
+    croak 'Modification of a read-only value attempted' if readonly $_[1];
     my $buffer = $self->_take($size);
     my $head   = length $buffer;
     $buffer .= "\0" x ($size - $head);
@@ -249,7 +250,12 @@ sub _made {
         $@ = $words;
         return;
     }
-    if (open my $handle, '+<&=', $fd) { return $class->new($handle) }
+    return $class->new(_handle($fd) // return);
+}
+
+sub _handle {
+    my ($fd) = @_;
+    if (open my $handle, '+<&=', $fd) { return $handle }
     POSIX::close($fd);
     return;
 }
@@ -260,7 +266,7 @@ sub _run {
     my ($self, $call, $seconds) = @_;
     my ($limit, @tokens) = @limits;
     if (!defined $seconds) {
-        my $code = $call->($limit, $now->fileno);
+        my $code = $call->($limit, CORE::fileno $now);
         return $code if $code != -ECANCELED;
         $seconds = $self->gettimeout // return -$!;
         return -EAGAIN if $seconds == 0;
@@ -291,8 +297,9 @@ sub _run_all {
     return $ok ? @outcome : (-ECANCELED, $died);
 }
 
-my $signals = -1;
-my $all     = "\0" x 128;
+my $signals;    # A signalfd, of each thread.
+sub CLONE { undef $signals; return }
+my $all = "\0" x 128;
 _sigfillset(scalar_to_pointer($all));
 
 # One wait, with all signals held back. One that comes pends, which is a token, even in the instant before the wait; it is
@@ -308,10 +315,9 @@ sub _wait {
         _sigprocmask(POSIX::SIG_SETMASK(), scalar_to_pointer($all), undef);
         _run_handlers();
         my $chosen = $all & ~$old;    # Those that the program itself holds back are none of its concern.
-        my $fd = _signalfd($signals, scalar_to_pointer($chosen), CLOEXEC);
-        if ($fd < 0) { $code = -$! }
+        my $fd = _signalfd($signals ? CORE::fileno $signals : -1, scalar_to_pointer($chosen), CLOEXEC);
+        if ($fd < 0 || !($signals //= _handle($fd))) { $code = -$! }
         else {
-            $signals = $fd;
             my ($token, $close) = _any_of(@tokens);
             $code = $call->($deadline, $token);
             POSIX::close($token) if $close;
@@ -336,17 +342,18 @@ sub _run_handlers {
 # One descriptor that stands for all, and whether it is to be closed.
 sub _any_of {
     my (@tokens) = @_;
-    return $signals unless @tokens;
+    return CORE::fileno $signals unless @tokens;
     my $poll  = _epoll_create1(CLOEXEC);
     my $event = pack 'L x12', EPOLLIN;
-    _epoll_ctl($poll, EPOLL_CTL_ADD, $_, scalar_to_pointer($event)) for $signals, map { $_->fileno } @tokens;
+    _epoll_ctl($poll, EPOLL_CTL_ADD, $_, scalar_to_pointer($event)) for map { CORE::fileno $_ } $signals, @tokens;
     return ($poll, 1);
 }
 
 sub _take {
-    my ($self, $size) = @_;
-    my $length = min(_size($size), length $self->{unread});
-    return substr $self->{unread}, 0, $length, '';
+    my ($self, $size, $flags) = @_;
+    my $taken = substr $self->{unread}, 0, min(_size($size), length $self->{unread});
+    substr $self->{unread}, 0, length $taken, '' unless ($flags // 0) & MSG_PEEK;
+    return $taken;
 }
 
 sub _host {

@@ -261,6 +261,14 @@ class Sock
     self.timeout = @io.respond_to?(:timeout) ? @io.timeout : nil
   end
 
+  # A duplicate has a descriptor of its own, as with every IO.
+  def initialize_copy(other)
+    super
+    @io = other.io.dup
+    @unread = String.new
+    @accepted = []
+  end
+
   def fileno
     @io.fileno
   end
@@ -330,7 +338,7 @@ class Sock
 
   # Gives an empty string at the end of the stream, and for a size of 0.
   def recv(size, flags = 0)
-    return take(length(size)) if length(size).zero? || !@unread.empty?
+    return take(length(size), flags) if length(size).zero? || !@unread.empty?
 
     receive(size) { |buffer, *till| RECV.call(fileno, buffer, size, flags, *till) }
   end
@@ -359,7 +367,8 @@ class Sock
 
   # A line, or whatever ends in the delimiter; nil at the end of the stream. What comes after it stays for the next
   # receive.
-  def gets(delimiter = "\n", limit = 65_536)
+  def gets(delimiter = "\n", limit = 65_536, chomp: false)
+    delimiter = bytes(delimiter)
     have = [@unread.bytesize].pack('J')
     buffer = @unread.ljust(length(limit), "\0")
     size = begin
@@ -370,13 +379,13 @@ class Sock
       @unread = buffer[0, have.unpack1('J')]
     end
     check(size, :read)
-    take(size) unless size.zero?
+    take(size).then { |line| chomp ? line.delete_suffix(delimiter) : line } unless size.zero?
   end
 
-  def each_line(delimiter = "\n", limit = 65_536)
-    return enum_for(:each_line, delimiter, limit) unless block_given?
+  def each_line(delimiter = "\n", limit = 65_536, chomp: false)
+    return enum_for(:each_line, delimiter, limit, chomp: chomp) unless block_given?
 
-    while (line = gets(delimiter, limit))
+    while (line = gets(delimiter, limit, chomp: chomp))
       yield line
     end
   end
@@ -479,8 +488,8 @@ class Sock
     @unread << buffer[0, outcome[0].to_i.clamp(0, size)] if outcome && !code
   end
 
-  def take(size)
-    @unread.slice!(0, size)
+  def take(size, flags = 0)
+    flags.anybits?(Socket::MSG_PEEK) ? @unread[0, size] : @unread.slice!(0, size)
   end
 
   # A copy that shares its memory with the caller's, which another thread may change meanwhile.

@@ -7,6 +7,7 @@ use Sock;
 use FFI::Platypus 2.00;
 use Socket;
 use IO::Socket::INET;
+use Config;
 use Tie::Scalar;
 use Time::HiRes qw(clock clock_gettime CLOCK_MONOTONIC sleep);
 
@@ -37,6 +38,8 @@ sub assert {
     die +($words // 'it is not so') . ' in line ' . (caller)[2] . "\n" unless $ok;
     return;
 }
+
+sub undef_handle { my $token = Sock::Token->new; close $token or die; return $token }
 
 # A call that fails with an errno.
 sub fails {
@@ -217,11 +220,30 @@ my @checks = (
         dies(sub { Sock->dial("127.0.0.1\0.example", 7, 1) }, qr/NUL/);
         dies(sub { Sock->listen("127.0.0.1\0",       7) },    qr/NUL/);
         dies(sub { Sock->dial(undef, 7, 1) });
+        dies(sub { Sock->within(1, sub { }, $_) }) for 3, 'token', undef_handle();
+        $far->sendall('x');
+        for my $call (qw(recv recvall)) { dies(sub { $near->$call('constant', 1) }, qr/read-only/) }
+        assert($near->recv($data, 1) && $data eq 'x', 'it was lost');
         $near->close;
         $near->close;
         fails(EBADF => sub { $near->recv($data, 1) });
         open my $file, '<', '/dev/null' or die;
         fails(ENOTSOCK => sub { Sock->new($file) });
+        return;
+    },
+    # Perl's threads have copies of all objects: none may close what is another's.
+    threads => sub {
+        return 'this Perl has none' unless $Config{usethreads};
+        require threads;
+        my ($near, $far) = pair;
+        my $token = Sock::Token->new;
+        my $wait  = sub { $near->settimeout(0.01); fails(ETIMEDOUT => sub { $near->recv(my $data, 1) }) };
+        $wait->();
+        my $before = descriptors;
+        for (1 .. 3) { threads->create($wait)->join }
+        assert(descriptors == $before, descriptors . " descriptors, not $before");
+        $far->sendall('x');
+        assert($near->recv(my $data, 1) && $token->cancel);
         return;
     },
     tls => sub {
@@ -263,7 +285,9 @@ my @checks = (
         $near->settimeout(0.05);
         fails(ETIMEDOUT => sub { $near->recvline });
         $far->sendall("ee\nrest");
-        assert($near->recvline eq "three\n" && $near->recvall(my $rest, 4));
+        assert($near->recvline eq "three\n");
+        my $rest;
+        assert($near->recv($rest, 4, $_) && $rest eq 'rest') for MSG_PEEK, 0;
         $far->sendall('cut');
         $far->close;
         fails(EPIPE => sub { $near->recvline });

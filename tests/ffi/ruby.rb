@@ -224,6 +224,9 @@ def bad_arguments
   raises(TypeError) { Sock.dial(:localhost, 7, 1) }
   raises(TypeError) { Sock.new(File.open('/dev/null')) }
   raises(TypeError) { Sock.new(nil) }
+  copy = near.dup
+  copy.close
+  assert !near.closed?, 'a duplicate has the same descriptor'
   frozen = 'frozen'
   near.sendall(frozen)
   assert far.recv(10) == frozen
@@ -275,14 +278,15 @@ def lines
   raises(Sock::TimeoutError) { near.gets }
   far.sendall("ee\nrest")
   assert near.gets == "three\n"
-  assert near.recvall(4) == 'rest'
+  assert near.recv(4, Socket::MSG_PEEK) == 'rest' && near.recvall(4) == 'rest'
   far.sendall('cut')
   far.close
   raises(EOFError) { near.gets }
+  raises(TypeError) { near.gets(nil) }
   near, far = pair
   far.sendall("a head\r\n\r\nbody\nlines\n")
   far.close
-  assert near.gets("\r\n\r\n") == "a head\r\n\r\n" && near.each_line.to_a == %W[body\n lines\n] && near.gets.nil?
+  assert near.gets("\r\n\r\n") == "a head\r\n\r\n" && near.each_line(chomp: true).to_a == %w[body lines] && near.gets.nil?
   near, far = pair
   far.sendall('x' * 20)
   raises(Errno::EMSGSIZE) { near.gets("\n", 16) }

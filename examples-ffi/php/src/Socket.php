@@ -144,7 +144,7 @@ final class Socket
     public function recv(int $size, int $flags = 0): string
     {
         if (self::size($size) === 0 || $this->unread !== '') {
-            return $this->take($size);
+            return $flags & MSG_PEEK ? substr($this->unread, 0, $size) : $this->take($size);
         }
         $buffer = Library::ffi()->new("char[$size]");
         [$code, $thrown] = $this->run(fn (float $until, int $token): int
