@@ -8,10 +8,13 @@ project. README.md beside it tells how it is used, and what it does not do.
         data = connection.recv(4096)
 """
 
+import _thread
 import contextlib
 import contextvars
 import ctypes
 import errno
+import functools
+import io
 import math
 import operator
 import os
@@ -19,6 +22,7 @@ import select
 import signal
 import socket
 import threading
+import weakref
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_size_t, c_ssize_t, c_uint, c_void_p
 
 _lib = ctypes.CDLL("libsock.so.0")
@@ -77,7 +81,12 @@ class Token:
     """Ends waits, from any thread, for good: `with sock.within(token=token):` in one, `token.cancel()` in another."""
 
     def __init__(self):
-        self._fd = _check(_token())
+        # A file, which the interpreter itself opens and, if it is dropped, closes: no handler raises in between or in a __del__.
+        try:
+            self._file = io.FileIO("token", opener=_token)
+        except ValueError:
+            _check(_token())
+            raise
 
     def cancel(self):
         _check(_cancel(self.fileno()))
@@ -87,25 +96,17 @@ class Token:
         return _check(_wait(-1, 0, -1, self.fileno()), errno.ETIMEDOUT, errno.ECANCELED) == -errno.ECANCELED
 
     def fileno(self):
-        if self._fd < 0:
-            raise ValueError("a token that is closed")
-        return self._fd
+        return self._file.fileno()
 
     def close(self):
         """When nobody waits with it any more."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        self._file.close()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.close()
-
-    def __del__(self):
-        if hasattr(self, "_fd"):
-            self.close()
 
 
 # The deadline and the tokens of the block that the code is in.
@@ -138,14 +139,8 @@ def dial(host, service=None, seconds=None):
     host, service, seconds = _host(host), _service(service), _seconds(seconds)
     limit, tokens = _limits.get()
     deadline = min(limit, _deadline(seconds))
-    if threading.current_thread() is threading.main_thread():
-        fd = _dial_beside(host, service, deadline, tokens)
-    else:
-        with _any_of(tokens) as token:
-            fd = _check(_dial(host, service, deadline, token))
-    connection = Socket(fd)
-    connection.settimeout(seconds)
-    return connection
+    beside = threading.current_thread() is threading.main_thread()
+    return (_dial_beside if beside else _dialed)(host, service, deadline, tokens, seconds)
 
 
 def listen(host, service=None, backlog=0):
@@ -207,33 +202,32 @@ class Socket:
     def settimeout(self, seconds):
         """As socket.settimeout: None is blocking mode, 0 non-blocking mode."""
         seconds = _seconds(seconds)
-        with self._descriptor as fd:
-            _check(_settimeout(fd, seconds))
+        _check(self._descriptor.during(lambda fd: _settimeout(fd, seconds)))
 
     def gettimeout(self):
         seconds = c_double()
-        with self._descriptor as fd:
-            _check(_gettimeout(fd, seconds))
+        _check(self._descriptor.during(lambda fd: _gettimeout(fd, seconds)))
         return None if math.isinf(seconds.value) else seconds.value
 
     def send(self, data, flags=0):
         """Sends some of it, and gives how many bytes that were."""
         flags = _int(flags)
-        with _Memory(data) as memory:
-            return _check(self._run(flags, lambda fd, more, *until: _send(fd, memory.start, memory.size, more, *until)))
+        with _view(data) as view:
+            start, size = _start(view), view.nbytes
+            return _check(self._run(flags, lambda fd, more, *until: _send(fd, start, size, more, *until)))
 
     def sendto(self, data, address, flags=0):
         """Sends a datagram to (host, port), the host in digits, or to the path of a Unix socket."""
         flags, (addr, length) = _int(flags), _packed(address)
-        with _Memory(data) as memory:
-            return _check(self._run(flags, lambda fd, more, *until: _sendto(
-                fd, memory.start, memory.size, more, addr, length, *until)))
+        with _view(data) as view:
+            start, size = _start(view), view.nbytes
+            return _check(self._run(flags, lambda fd, more, *until: _sendto(fd, start, size, more, addr, length, *until)))
 
     def sendall(self, data, flags=0):
         """Sends all of it within one timeout."""
         flags = _int(flags)
-        with _Memory(data) as memory:
-            self._run_all(memory, flags, _sendall)
+        with _view(data) as view:
+            self._run_all(view, flags, _sendall)
 
     def recv(self, size, flags=0):
         """Gives some bytes; none at the end of the stream, and for a size of 0."""
@@ -242,19 +236,19 @@ class Socket:
 
     def recv_into(self, buffer, flags=0):
         flags = _int(flags)
-        with _Memory(buffer, writable=True) as memory:
-            if memory.size == 0:
+        with _view(buffer, writable=True) as view:
+            start, size = _start(view), view.nbytes
+            if size == 0:
                 return 0
-            count = _check(self._run(flags, lambda fd, more, *until: _recv(
-                fd, memory.start, memory.size, more, *until)))
-            return min(count, memory.size)  # With MSG_TRUNC it is the whole length of a message.
+            count = _check(self._run(flags, lambda fd, more, *until: _recv(fd, start, size, more, *until)))
+            return min(count, size)  # With MSG_TRUNC it is the whole length of a message.
 
     def recvfrom(self, size, flags=0):
         """Gives a datagram and where it came from: (host, port), or the path of a Unix socket."""
         flags, buffer, addr, length = _int(flags), bytearray(_size(size)), ctypes.create_string_buffer(128), c_uint(128)
-        with _Memory(buffer, writable=True) as memory:
-            count = _check(self._run(flags, lambda fd, more, *until: _recvfrom(
-                fd, memory.start, memory.size, more, addr, length, *until)))
+        with _view(buffer, writable=True) as view:
+            start = _start(view)
+            count = _check(self._run(flags, lambda fd, more, *until: _recvfrom(fd, start, size, more, addr, length, *until)))
         return bytes(memoryview(buffer)[:count]), _unpacked(addr, length)
 
     def recvall(self, size, flags=0):
@@ -270,8 +264,8 @@ class Socket:
     def recvall_into(self, buffer, flags=0):
         """Fills the buffer within one timeout; a peer that closes before is a BrokenPipeError."""
         flags = _int(flags)
-        with _Memory(buffer, writable=True) as memory:
-            self._run_all(memory, flags, _recvall)
+        with _view(buffer, writable=True) as view:
+            self._run_all(view, flags, _recvall)
 
     def lines(self, delimiter=b"\n", limit=65536):
         """Gives the lines as they come, each with its delimiter."""
@@ -285,34 +279,44 @@ class Socket:
 
     def accept(self):
         """Gives a new Socket in blocking mode; its `remote_address` tells who it is."""
-        return Socket(_check(self._run(0, lambda fd, more, *until: _accept(fd, None, None, *until),
-                                       lambda fd: _accept_now(fd, None, None))))
+        accepted = []
+
+        def owned(code):
+            if code >= 0:
+                accepted.append(Socket(code))
+            return code
+
+        _check(self._run(0, lambda fd, more, *until: owned(_accept(fd, None, None, *until)),
+                         lambda fd: owned(_accept_now(fd, None, None))))
+        return accepted.pop()
 
     def _run(self, flags, call, now=None):
+        return self._descriptor.during(lambda fd: self._run_with(fd, flags, call, now))
+
+    def _run_with(self, fd, flags, call, now):
         # What is ready costs one system call. What waits does so until a moment, that of the mode or of the block, and until
         # a token is readable. That a signal came is one: Python's handlers run, and the deadline stays what it was.
         deadline, tokens = _limits.get()
-        with self._descriptor as fd:
-            if not now:
-                code = call(fd, flags | socket.MSG_DONTWAIT, deadline, -1)
-                if code != -errno.EAGAIN or flags & socket.MSG_DONTWAIT:
+        if not now:
+            code = call(fd, flags | socket.MSG_DONTWAIT, deadline, -1)
+            if code != -errno.EAGAIN or flags & socket.MSG_DONTWAIT:
+                return code
+        timeout = self.gettimeout()
+        if timeout == 0:
+            return now(fd) if now else -errno.EAGAIN
+        deadline = min(deadline, math.inf if timeout is None else _deadline(timeout))
+        with _Alarm() as alarm, _any_of((alarm, *tokens)) as token:
+            while True:
+                alarm.handle()
+                if self._descriptor.closed:
+                    return -errno.EBADF
+                code = call(fd, flags, deadline, token)
+                if code != -errno.ECANCELED or any(one.cancelled for one in tokens):
                     return code
-            timeout = self.gettimeout()
-            if timeout == 0:
-                return now(fd) if now else -errno.EAGAIN
-            deadline = min(deadline, math.inf if timeout is None else _deadline(timeout))
-            with _Alarm() as alarm, _any_of((alarm, *tokens)) as token:
-                while True:
-                    alarm.handle()
-                    if self._descriptor.closed:
-                        return -errno.EBADF
-                    code = call(fd, flags, deadline, token)
-                    if code != -errno.ECANCELED or any(one.cancelled for one in tokens):
-                        return code
 
-    def _run_all(self, memory, flags, function):
+    def _run_all(self, view, flags, function):
         # Each call counts in a place of its own, so that the sum is right wherever a handler raises.
-        counts = []
+        start, size, counts = _start(view), view.nbytes, []
 
         def moved():
             return sum(count.value for count in counts)
@@ -320,10 +324,10 @@ class Socket:
         def call(fd, more, *until):
             done = moved()
             counts.append(c_size_t())
-            return function(fd, memory.start + done, memory.size - done, more, counts[-1], *until)
+            return function(fd, start + done, size - done, more, counts[-1], *until)
 
         try:
-            if memory.size:
+            if size:
                 _check(self._run(flags, call))
         except BaseException as error:
             error.transferred = moved()
@@ -362,28 +366,30 @@ class Lines:
         return ctypes.string_at(self._buffer, size)
 
 
-class _Memory(ctypes.Structure):
-    """The bytes of an object, without a copy, which is let go of at once when the call is over: a Py_buffer."""
+def _view(data, writable=False):
+    # To be used by `with`, which lets go of the object when the call is over, whatever interrupts it.
+    view = memoryview(data)
+    if writable and view.readonly:
+        raise TypeError(f"a read-write bytes-like object is required, not '{type(data).__name__}'")
+    return view
+
+
+class _Buffer(ctypes.Structure):
+    """A Py_buffer, which tells the address of bytes that cannot be written, too."""
 
     _fields_ = [("start", c_void_p), ("obj", c_void_p), ("size", c_ssize_t), ("itemsize", c_ssize_t), ("readonly", c_int),
                 ("ndim", c_int), ("format", c_char_p), ("rest", c_void_p * 4)]
 
-    def __init__(self, data, writable=False):
-        super().__init__()
-        if writable and memoryview(data).readonly:
-            raise TypeError(f"a read-write bytes-like object is required, not '{type(data).__name__}'")
-        _get_buffer(data, byref(self), int(writable))
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        _release_buffer(byref(self))
-        self.start, self.size = None, 0
+_get_buffer = _function(ctypes.pythonapi, "PyObject_GetBuffer", c_int, ctypes.py_object, POINTER(_Buffer), c_int)
+_release_buffer = _function(ctypes.pythonapi, "PyBuffer_Release", None, POINTER(_Buffer))
 
 
-_get_buffer = _function(ctypes.pythonapi, "PyObject_GetBuffer", c_int, ctypes.py_object, POINTER(_Memory), c_int)
-_release_buffer = _function(ctypes.pythonapi, "PyBuffer_Release", None, POINTER(_Memory))
+def _start(view):
+    buffer = _Buffer()
+    steps = functools.partial(_get_buffer, view, buffer, 0), functools.partial(_release_buffer, buffer)
+    list(map(functools.partial.__call__, steps))  # One step to the interpreter: no handler raises in the middle.
+    return buffer.start
 
 
 _forks = 0  # Between this process and the first.
@@ -398,31 +404,47 @@ os.register_at_fork(after_in_child=_forked)
 
 
 class _Descriptor:
-    """A socket's descriptor during a call: a close wakes those who have it, and the last of them closes it."""
+    """A socket's descriptor during calls: a close wakes those that wait, and the last of them closes it."""
 
     def __init__(self, sock):
-        self._sock, self._bells, self.closed = sock, [], False
+        self._sock, self._users, self.closed = sock, {}, False
 
-    def __enter__(self):
-        self._bells.append(_Bell.mine())  # Before the look, as close() looks for it after it has told.
-        return self.fileno()
-
-    def __exit__(self, *_):
-        self._bells.remove(_Bell.mine())
-        self._finish()
+    def during(self, call):
+        # A lock, for nothing comes between one and its `with`: a handler that raises leaves none behind that is held.
+        try:
+            with self._lock():
+                return call(self.fileno())
+        finally:
+            self._finish()
 
     def fileno(self):
         return -1 if self.closed else self._sock.fileno()
 
     def close(self):
         self.closed = True
-        for bell in self._bells[:]:
+        for bell, _ in self._in_use():
             bell.ring()
         self._finish()
 
+    def _lock(self):
+        # Each thread has its own, and one more for each call that a handler makes in the middle of another.
+        bell, thread = _Bell.mine(), threading.get_ident()
+        if thread not in self._users or self._users[thread][0]() is not bell:
+            self._users[thread] = weakref.ref(bell), []
+        locks = self._users[thread][1]
+        for lock in locks:
+            if not lock.locked():
+                return lock
+        locks.append(threading.Lock())
+        return locks[-1]
+
+    def _in_use(self):
+        users = [(bell(), locks) for bell, locks in list(self._users.values())]
+        # A child of fork does not have the other threads.
+        return [user for user in users if user[0] and user[0].forks == _forks and any(lock.locked() for lock in user[1])]
+
     def _finish(self):
-        # A child of fork does not have the threads that were in a call.
-        if self.closed and not any(bell.forks == _forks for bell in self._bells[:]):
+        if self.closed and not self._in_use():
             self._sock.close()
 
 
@@ -521,32 +543,41 @@ class _any_of:
             self._poll.close()
 
 
-def _dial_beside(host, service, deadline, tokens):
-    # In a thread, so that a handler that returns does not make it begin anew.
-    outcome, cancel, done = [], Token(), Token()
+def _dialed(host, service, deadline, tokens, seconds):
+    with _any_of(tokens) as token:
+        connection = Socket(_check(_dial(host, service, deadline, token)))
+    connection.settimeout(seconds)
+    return connection
+
+
+def _dial_beside(host, service, deadline, tokens, seconds):
+    # In a thread, so that a handler that returns does not make it begin anew. There the descriptor gets its owner too, which
+    # one of the two drops, wherever a handler raises here.
+    outcome, abandoned, cancel, done = [], [], Token(), Token()
 
     def work():
         try:
-            with _any_of((cancel, *tokens)) as token:
-                outcome.append(_dial(host, service, deadline, token))
-        finally:
-            done.cancel()
+            outcome.append(_dialed(host, service, deadline, (cancel, *tokens), seconds))
+        except Exception as error:
+            outcome.append(error)
+        if abandoned:
+            outcome.clear()
+        done.cancel()
 
-    worker = threading.Thread(target=work, daemon=True)
-    worker.start()
     try:
+        _thread.start_new_thread(work, ())
         with _Alarm() as alarm, _any_of((alarm, done)) as token:
             while not done.cancelled:
                 _wait(-1, 0, math.inf, token)
                 alarm.handle()
     except BaseException:
+        abandoned.append(True)
         cancel.cancel()
-        worker.join()
-        if outcome[0] >= 0:
-            os.close(outcome[0])
+        _wait(-1, 0, _deadline(1), done.fileno())  # It was not begun if that takes so long.
         raise
-    worker.join()
-    return _check(outcome[0])
+    if isinstance(outcome[0], Exception):
+        raise outcome.pop()
+    return outcome.pop()
 
 
 def _seconds(seconds):

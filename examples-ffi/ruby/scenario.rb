@@ -127,7 +127,7 @@ def deadline
     end
   end
 rescue Sock::TimeoutError
-  return unless (now - start).between?(0.3, 1.3)
+  return if now - start < 0.3
 
   puts 'deadline of 0.3 s over many calls: on time, though the peer went on sending'
 end

@@ -226,6 +226,50 @@ def dial_interrupted():
             one.close()
 
 
+def interrupted_anywhere():
+    """A handler that raises at any moment leaves neither a descriptor nor a buffer that somebody has."""
+    listener = sock.listen("127.0.0.1", 0, 1000)
+    address = listener.local_address
+    near, far = pair()
+    at_random(lambda: (near.settimeout(0.001), near.recv(1)))
+    gc.disable()
+    before = descriptors()
+    for _ in range(OFTEN):
+        at_random(lambda: sock.dial(*address, 5))
+    for _ in range(OFTEN):
+        near, far = pair()
+        buffer = bytearray(10)
+        at_random(lambda near=near, buffer=buffer: (near.settimeout(0.001), near.recv_into(buffer)))
+        buffer.append(0)
+        near.close()
+        assert far.recv(1) == b""
+    del near, far
+    time.sleep(0.1)
+    gc.enable()
+    assert descriptors() <= before, f"{descriptors()} descriptors, not {before}"
+
+
+def at_random(call):
+    """Calls, while a handler raises at some moment."""
+    armed = True
+
+    def raises_once(*_):
+        nonlocal armed
+        if armed:
+            armed = False
+            raise Interruption
+
+    signal.signal(signal.SIGINT, raises_once)
+    try:
+        instant.instant_after(random.randrange(1000))
+        with contextlib.suppress(OSError):
+            call()
+        while armed:
+            time.sleep(0.001)
+    except Interruption:
+        pass
+
+
 def asyncio_hears():
     """Who else listens for signals is told of those that came meanwhile, and listens on afterwards."""
     near, _far = pair()
@@ -499,8 +543,8 @@ def both_directions():
 
 
 CHECKS = (ctrl_c, handler_returns, counts, closing_handler, closed_elsewhere, closed_and_used_again, dial_interrupted,
-          asyncio_hears, dropped, errors_let_go, bad_arguments, buffers, tls, limits, lines, datagrams, unix, error_queue,
-          exits, accept_taken, both_directions)
+          interrupted_anywhere, asyncio_hears, dropped, errors_let_go, bad_arguments, buffers, tls, limits, lines, datagrams,
+          unix, error_queue, exits, accept_taken, both_directions)
 for check in CHECKS:
     if len(sys.argv) > 4 and check.__name__ != sys.argv[4]:
         continue
