@@ -81,7 +81,7 @@ class Token:
     """Ends waits, from any thread, for good: `with sock.within(token=token):` in one, `token.cancel()` in another."""
 
     def __init__(self):
-        # A file, which the interpreter itself opens and, if it is dropped, closes: no handler raises in between or in a __del__.
+        # A file, which the interpreter itself opens and, if it is dropped, closes: no handler raises in the middle of that.
         try:
             self._file = io.FileIO("token", opener=_token)
         except ValueError:
@@ -553,7 +553,7 @@ def _dialed(host, service, deadline, tokens, seconds):
 def _dial_beside(host, service, deadline, tokens, seconds):
     # In a thread, so that a handler that returns does not make it begin anew. There the descriptor gets its owner too, which
     # one of the two drops, wherever a handler raises here.
-    outcome, abandoned, cancel, done = [], [], Token(), Token()
+    outcome, abandoned, cancel, done, over = [], [], Token(), Token(), threading.Lock()
 
     def work():
         try:
@@ -563,7 +563,9 @@ def _dial_beside(host, service, deadline, tokens, seconds):
         if abandoned:
             outcome.clear()
         done.cancel()
+        over.release()
 
+    over.acquire()
     try:
         _thread.start_new_thread(work, ())
         with _Alarm() as alarm, _any_of((alarm, done)) as token:
@@ -573,8 +575,11 @@ def _dial_beside(host, service, deadline, tokens, seconds):
     except BaseException:
         abandoned.append(True)
         cancel.cancel()
-        _wait(-1, 0, _deadline(1), done.fileno())  # It was not begun if that takes so long.
         raise
+    finally:
+        if over.acquire(timeout=1):  # It was not begun if that takes so long.
+            cancel.close()
+            done.close()
     if isinstance(outcome[0], Exception):
         raise outcome.pop()
     return outcome.pop()
