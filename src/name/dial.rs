@@ -32,7 +32,11 @@ pub fn dial(target: &Target, until: Until, timeout: Timeout) -> Result<OwnedFd> 
         Target::Internet(None, _) => return Err(Errno::INVAL),
         Target::Internet(Some(host), service) => connect_to_any(&lookup::resolve_remote(host, service, until)?, until)?,
     };
-    mode::set(sys::lend(&socket), timeout)?;
+    match timeout {
+        // It was made for this, and has no mode yet but the flag.
+        Timeout::Forever => sys::set_nonblocking(sys::lend(&socket), false)?,
+        _ => mode::set(sys::lend(&socket), timeout)?,
+    }
     Ok(socket)
 }
 
