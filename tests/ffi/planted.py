@@ -1,6 +1,16 @@
 """Faults that bindings had, to be planted in a copy of one: language, file, check that must fail, what is there, what instead."""
 
 FAULTS = [
+    ("java", "libsock/Wait.java", "interrupt", "            wait.begin();\n", ""),
+    ("java", "libsock/Window.java", "windows", "buffer.put(position, copy, 0, moved)", "buffer.put(position, copy, 0, size)"),
+    ("java", "libsock/Sock.java", "buffers", "if (buffer.isReadOnly())", "if (buffer.isReadOnly() && !buffer.isDirect())"),
+    ("java", "libsock/Sock.java", "buffers", "if (!buffer.hasRemaining())", "if (!buffer.hasRemaining() && !isOpen())"),
+    ("java", "libsock/Addresses.java", "badArguments", "text.indexOf('\\0') >= 0", "text.isEmpty()"),
+    ("java", "libsock/Sock.java", "internationalNames", "return IDN.toASCII(host);", "return host;"),
+    ("java", "libsock/Sock.java", "dropped", "CLEANER.register(this, ", "CLEANER.register(Sock.class, "),
+    ("java", "libsock/Sock.java", "writers", "long code = operation.lock(lock);", "long code = 0;"),
+    ("java", "libsock/Descriptor.java", "closedElsewhere", "        waits.forEach(Wait::cancel);\n", ""),
+    ("java", "libsock/Operation.java", "interrupt", "limits.cancelled() ? Failure.of(code, transferred) : Failure.interrupted(transferred)", "Failure.of(code, transferred)"),
     ("cpp", "sock.hpp", "cancellation", "recv(mutable_buffer data, std::error_code &ec, const limit &until = {}, int flags = 0) {", "recv(mutable_buffer data, std::error_code &ec, const limit &until = {}, int flags = 0) noexcept {"),
     ("cpp", "sock.hpp", "cancelled_before_a_destructor", "    const no_cancellation guard;\n", ""),
     ("cpp", "sock.hpp", "cancelled_dial", "        const detail::no_cancellation guard;\n", ""),
