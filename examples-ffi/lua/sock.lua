@@ -94,6 +94,12 @@ local function size_of(size)
   return size
 end
 
+-- LuaJIT would take any number, and make some int of it.
+local function int_of(number, least)
+  expect(type(number) == "number" and number >= least and number < 2 ^ 31 and number % 1 == 0, "no such int of C")
+  return number
+end
+
 local function bytes_of(data)
   expect(type(data) == "string" or type(data) == "number", "data are a string")
   return tostring(data)
@@ -134,13 +140,19 @@ function sock.token()
   return fd and setmetatable({ handle = owned(fd) }, Token), err
 end
 
--- Ends what waits with it, for good.
-function Token:cancel() return result(lib.sock_cancel(self.handle[0])) end
+-- One that is closed would be none.
+function Token:getfd() return expect(self.handle[0] >= 0 and self.handle[0], "a token that is closed") end
 
-function Token:cancelled() return lib.sock_wait_until(-1, 0, -1, self.handle[0]) == -ECANCELED end
+-- Ends what waits with it, for good.
+function Token:cancel() return result(lib.sock_cancel(self:getfd())) end
+
+function Token:cancelled() return lib.sock_wait_until(-1, 0, -1, self:getfd()) == -ECANCELED end
 
 -- When nobody waits with it any more.
-function Token:close() C.close(disown(self.handle)) end
+function Token:close()
+  local fd = disown(self.handle)
+  if fd >= 0 then C.close(fd) end
+end
 
 local now = assert(sock.token()) -- The token of a call that is not to wait.
 now:cancel()
@@ -153,6 +165,10 @@ local function current() return limits[coroutine.running() or none] or none end
 -- All that is called in the function ends within so many seconds altogether, or when the token is cancelled. The
 -- timeouts of the sockets hold besides, and so do the limits of a call around it.
 function sock.within(seconds, body, token)
+  if token ~= nil then
+    expect(getmetatable(token) == Token, "no token")
+    token:getfd()
+  end
   local key, outer = coroutine.running() or none, current()
   local deadline = math.min(outer.deadline, lib.sock_deadline(seconds_of(seconds)))
   local tokens = { unpack(outer.tokens) }
@@ -175,7 +191,7 @@ local function any_of(tokens)
   if #tokens == 0 then return signals end
   local poll, event = owned(C.epoll_create1(CLOEXEC)), ffi.new("uint32_t[4]", EPOLLIN)
   C.epoll_ctl(poll[0], EPOLL_CTL_ADD, signals[0], event)
-  for _, token in ipairs(tokens) do C.epoll_ctl(poll[0], EPOLL_CTL_ADD, token.handle[0], event) end
+  for _, token in ipairs(tokens) do C.epoll_ctl(poll[0], EPOLL_CTL_ADD, token:getfd(), event) end
   return poll
 end
 
@@ -206,7 +222,7 @@ local function run(self, call, seconds)
   local limit, outcome = current(), {}
   local code
   if not seconds then
-    code = tonumber(call(limit.deadline, now.handle[0]))
+    code = tonumber(call(limit.deadline, now:getfd()))
     if code ~= -ECANCELED then return code end
     seconds = self:gettimeout() or FOREVER
   end
@@ -246,6 +262,7 @@ end
 -- Of a descriptor, with the mode that it has. It is closed with the Socket, unless there is an owner who does that,
 -- such as the socket of LuaSocket whose getfd() it is. That is in non-blocking mode: set another.
 function sock.new(fd, owner)
+  int_of(fd, 0)
   local handle = owner and ffi.new("int[1]", fd) or owned(fd)
   return setmetatable({ handle = handle, owner = owner, unread = "", transferred = 0 }, Socket)
 end
@@ -274,7 +291,7 @@ end
 
 -- Listens in blocking mode. A host of nil is all addresses, service 0 any port.
 function sock.listen(host, service, backlog)
-  return made(lib.sock_listen(text(host), text(service), backlog or 0))
+  return made(lib.sock_listen(text(host), text(service), int_of(backlog or 0, -1)))
 end
 
 function Socket:getfd() return self.handle[0] end
@@ -401,6 +418,7 @@ end
 
 -- Waits for sock.POLLIN, sock.POLLOUT or their sum, in any mode, and gives what is ready.
 function Socket:wait(events, seconds)
+  int_of(events, 0)
   if seconds == 0 then return result(lib.sock_wait(self.handle[0], events, 0)) end
   local code, err = run(self, function(...)
     return lib.sock_wait_until(self.handle[0], events, ...)

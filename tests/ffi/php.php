@@ -230,6 +230,9 @@ $checks = [
             check($error->data === '3' && $error->transferred === 1 && $token->isCancelled());
             throws(Sock\CancelledException::class, fn () => Socket::listen('127.0.0.1', 0)->accept());
         }, $token);
+        $token->close();
+        throws(ValueError::class, fn () => Socket::within(1, fn () => null, $token));
+        throws(ValueError::class, fn () => $token->cancel());
         $fiber = new Fiber(fn () => Socket::within(0.05, fn () => Fiber::suspend()));
         $fiber->start();
         usleep(60_000);

@@ -156,7 +156,7 @@ final class Library
     {
         $poll = self::check(self::libc(self::ffi()->epoll_create1(self::CLOEXEC)));
         $event = pack('Lx12', self::EPOLLIN);
-        foreach ([self::$signals, ...array_map(fn (Token $token) => $token->descriptor(), $tokens)] as $fd) {
+        foreach ([self::$signals, ...array_map(fn (Token $token) => $token->open(), $tokens)] as $fd) {
             self::ffi()->epoll_ctl($poll, self::EPOLL_CTL_ADD, $fd, $event);
         }
         return $poll;

@@ -66,6 +66,7 @@ final class Socket
     {
         [$deadline, $tokens] = $outer = self::limits();
         $key = self::key();
+        $token?->open();
         $deadline = min($deadline, Library::ffi()->sock_deadline(self::seconds($seconds)));
         self::$limits[$key] = [$deadline, $token === null ? $tokens : [...$tokens, $token]];
         try {

@@ -16,11 +16,17 @@ final class Token
 
     public function cancel(): void
     {
-        Library::check(Library::ffi()->sock_cancel($this->fd));
+        Library::check(Library::ffi()->sock_cancel($this->open()));
     }
 
     public function isCancelled(): bool
     {
-        return Library::ffi()->sock_wait_until(-1, 0, -1, $this->fd) === -Library::ECANCELED;
+        return Library::ffi()->sock_wait_until(-1, 0, -1, $this->open()) === -Library::ECANCELED;
+    }
+
+    /** The descriptor; a token that is closed would be none. */
+    public function open(): int
+    {
+        return $this->fd >= 0 ? $this->fd : throw new \ValueError('a token that is closed');
     }
 }
