@@ -49,6 +49,13 @@ def need(*tools):
             raise Skip(f"{tool} is missing")
 
 
+def need_strace():
+    need("strace")
+    traced = subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if traced.returncode != 0:
+        raise Skip(f"strace is not permitted here ({traced.stdout.decode(errors='replace').strip()})")
+
+
 def run(*command, **options):
     """Runs a command and gives what it printed; a failure of it is one of the test."""
     process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
