@@ -36,5 +36,5 @@ install g++ clang cppcheck
 
 # Rust: rustc is there to build the library with.
 
-# Zig: 0.16 is the last with @cImport.
+# Zig: its standard library changes with each release.
 python3 -m pip install --break-system-packages ziglang==0.16.0

@@ -1,7 +1,8 @@
 //! Does what ../SCENARIO.md says, with the sockets of `std.Io.net`.
 
 const std = @import("std");
-const Socket = @import("sock.zig").Socket;
+const sock = @import("sock.zig");
+const Socket = sock.Socket;
 const Io = std.Io;
 const expect = std.testing.expect;
 const expectError = std.testing.expectError;
@@ -19,10 +20,20 @@ pub fn main(init: std.process.Init) !void {
     try signalWhileWaiting(init.io, out);
     try byName(out);
     try lookups(out);
+    try nothingAndSizes(out);
+    try oneDeadline(init.io, out);
+    try canceled(init.io, out);
+    try lines(init.io, out);
+    try addresses(out);
+    try datagrams(out);
+    try unix(init.io, out);
+    try useAfterClose(out);
+    try closeWhileWaiting(init.io, out);
+    try dropped(init.io, out);
 }
 
 fn notReadyThenTimeout(io: Io, out: *Io.Writer) !void {
-    const socket, const peer = try pair();
+    var socket, var peer = try pair();
     defer socket.close();
     defer peer.close();
     var byte: [1]u8 = undefined;
@@ -65,7 +76,7 @@ fn echo(io: Io, gpa: std.mem.Allocator, address: Io.net.IpAddress, out: *Io.Writ
 }
 
 fn earlyClose(out: *Io.Writer) !void {
-    const socket, const peer = try pair();
+    var socket, var peer = try pair();
     defer socket.close();
     var buffer: [4096]u8 = @splat(0);
     var sent: usize = undefined;
@@ -86,7 +97,7 @@ fn handler(_: std.posix.SIG) callconv(.c) void {
 }
 
 fn signalWhileWaiting(io: Io, out: *Io.Writer) !void {
-    const socket, const peer = try pair();
+    var socket, var peer = try pair();
     defer socket.close();
     defer peer.close();
     const timeout: Io.Duration = .fromMilliseconds(500);
@@ -115,20 +126,18 @@ fn signalAfter(io: Io, delay: Io.Duration, thread: std.c.pthread_t) !void {
 }
 
 fn byName(out: *Io.Writer) !void {
-    const listener: Socket = try .listen("127.0.0.1", "0", 0);
+    var listener: Socket = try .listen("127.0.0.1", "0", 0);
     defer listener.close();
     var text: [8]u8 = undefined;
-    const port = try std.fmt.bufPrintZ(&text, "{d}", .{try portOf(listener)});
-    const socket: Socket = try .dial("localhost", port, .fromSeconds(5));
+    var socket: Socket = try .dial("localhost", try portOf(listener, &text), .fromSeconds(5));
     defer socket.close();
-    const peer = try listener.accept();
+    var peer = try listener.accept();
     defer peer.close();
 
     try std.testing.expectEqual(Io.Duration.fromSeconds(5), try socket.getTimeout());
-    var count: usize = undefined;
     var received: [5]u8 = undefined;
-    try socket.sendAll("hello", &count);
-    try peer.recvAll(&received, &count);
+    try socket.sendAll("hello", null);
+    try peer.recvAll(&received, null);
     try std.testing.expectEqualStrings("hello", &received);
     try out.writeAll("by name: dialed, with a timeout of 5 s, and hello went through\n");
 }
@@ -137,13 +146,204 @@ fn lookups(out: *Io.Writer) !void {
     try expectError(error.UnknownHostName, Socket.dial("no such host", "7", .fromSeconds(5)));
     try expectError(error.UnknownService, Socket.dial("127.0.0.1", "no-such-service", .fromSeconds(5)));
     try out.writeAll("lookups that fail: No such host, No such service\n");
+    try expectError(error.InvalidHostName, Socket.dial("127.0.0.1\x00.example", "7", .fromSeconds(5)));
+    try out.writeAll("a host with a NUL: refused\n");
 }
 
-fn portOf(socket: Socket) !u16 {
-    var address: std.c.sockaddr.in = undefined;
-    var length: std.c.socklen_t = @sizeOf(@TypeOf(address));
-    if (std.c.getsockname(socket.fd, @ptrCast(&address), &length) != 0) return error.Unexpected;
-    return std.mem.bigToNative(u16, address.port);
+fn nothingAndSizes(out: *Io.Writer) !void {
+    var socket, var peer = try pair();
+    defer socket.close();
+    defer peer.close();
+    try socket.setTimeout(.fromMilliseconds(250));
+    try expect(try socket.recv("") == 0);
+    try out.writeAll("receive of 0 bytes: nothing, at once\n");
+    // A receive takes a slice, which has no such size.
+    try out.writeAll("sizes of -1 and 2^63: refused\n");
+}
+
+fn oneDeadline(io: Io, out: *Io.Writer) !void {
+    var socket, var peer = try pair();
+    defer socket.close();
+    defer peer.close();
+    const timeout: Io.Duration = .fromMilliseconds(300);
+    const start = Io.Clock.awake.now(io);
+    const within = socket.until(.{ .deadline = start.addDuration(timeout) });
+    var byte: [1]u8 = undefined;
+    for (0..100) |_| {
+        try peer.sendAll("x", null);
+        _ = within.recv(&byte) catch |err| switch (err) {
+            error.Timeout => break,
+            else => return err,
+        };
+        try io.sleep(.fromMilliseconds(20), .awake);
+    } else return error.NoTimeout;
+    try expectOnTime(io, start, timeout);
+    try out.writeAll("deadline of 0.3 s over many calls: on time, though the peer went on sending\n");
+}
+
+fn cancelAfter(io: Io, delay: Io.Duration, token: sock.Token) !void {
+    try io.sleep(delay, .awake);
+    try token.cancel();
+}
+
+fn canceled(io: Io, out: *Io.Writer) !void {
+    var socket, var peer = try pair();
+    defer socket.close();
+    defer peer.close();
+    var token: sock.Token = try .init();
+    defer token.deinit();
+    var buffer: [4096]u8 = @splat(0);
+    var received: usize = undefined;
+    try peer.sendAll(buffer[0..1000], null);
+    var canceling = try io.concurrent(cancelAfter, .{ io, Io.Duration.fromMilliseconds(100), token });
+    defer canceling.await(io) catch {};
+    try expectError(error.Canceled, socket.until(.{ .token = token }).recvAll(&buffer, &received));
+    try peer.sendAll("x", null);
+    try expect(try socket.recv(&buffer) == 1);
+    try out.print("cancelled: {d} of {d} bytes received, and the socket is still good\n", .{ received, buffer.len });
+}
+
+fn lines(io: Io, out: *Io.Writer) !void {
+    var socket, var peer = try pair();
+    defer socket.close();
+    defer peer.close();
+    var room: [64]u8 = undefined;
+    var buffer: sock.LineBuffer = .{ .buffer = &room };
+    try peer.sendAll("first\nsec", null);
+    try out.print("lines: {s}, ", .{trimmed(try socket.recvLine(&buffer))});
+    const timeout: Io.Duration = .fromMilliseconds(100);
+    const start = Io.Clock.awake.now(io);
+    try expectError(error.Timeout, socket.until(.{ .deadline = sock.deadline(timeout) }).recvLine(&buffer));
+    try expectOnTime(io, start, timeout);
+    try peer.sendAll("ond\nrest", null);
+    try out.print("{s}; ", .{trimmed(try socket.recvLine(&buffer))});
+    var rest: [4]u8 = undefined;
+    const unread = buffer.unread();
+    @memcpy(rest[0..unread.len], unread);
+    try socket.recvAll(rest[unread.len..], null);
+    try out.print("then {s}\n", .{&rest});
+}
+
+fn trimmed(line: ?[]const u8) []const u8 {
+    return std.mem.trim(u8, line orelse "the end", "\n");
+}
+
+fn addresses(out: *Io.Writer) !void {
+    var listener: Socket = try .listen("127.0.0.1", "0", 0);
+    defer listener.close();
+    var digits: [8]u8 = undefined;
+    var socket: Socket = try .dial("127.0.0.1", try portOf(listener, &digits), null);
+    defer socket.close();
+    var peer = try listener.accept();
+    defer peer.close();
+    const remote = try socket.remoteAddress();
+    try expect(remote.eql(&try peer.localAddress()) and remote.eql(&try listener.localAddress()));
+    try expect((try peer.remoteAddress()).eql(&try socket.localAddress()));
+    var host: [sock.Address.max_host]u8 = undefined;
+    try out.print("addresses: {s}, and each end's is what the other sees\n", .{try remote.host(&host)});
+}
+
+fn datagrams(out: *Io.Writer) !void {
+    var server: Socket = try .listen("127.0.0.1", "0/udp", 0);
+    defer server.close();
+    var client: Socket = try .listen("127.0.0.1", "0/udp", 0);
+    defer client.close();
+    var question: [100]u8 = undefined;
+    var answer: [100]u8 = undefined;
+    var from: sock.Address = undefined;
+    _ = try client.sendTo("question", try server.localAddress());
+    const asked = try server.recvFrom(&question, &from);
+    try expect(from.eql(&try client.localAddress()));
+    _ = try server.sendTo("answer", from);
+    const answered = try client.recvFrom(&answer, &from);
+    try expect(from.eql(&try server.localAddress()));
+    try out.print("datagrams: {s} and {s}, ", .{ question[0..asked], answer[0..answered] });
+    try out.writeAll("each with its sender's address\n");
+}
+
+fn unix(io: Io, out: *Io.Writer) !void {
+    var name: [64]u8 = undefined;
+    const directory = try std.fmt.bufPrint(&name, "/tmp/scenario-zig-{d}", .{std.c.getpid()});
+    try Io.Dir.createDirAbsolute(io, directory, .default_dir);
+    defer Io.Dir.deleteDirAbsolute(io, directory) catch {};
+    var place: [80]u8 = undefined;
+    const path = try std.fmt.bufPrint(&place, "{s}/socket", .{directory});
+    var listener: Socket = try .listen(path, null, 0);
+    defer Io.Dir.deleteFileAbsolute(io, path) catch {};
+    defer listener.close();
+    var socket: Socket = try .dial(path, null, null);
+    defer socket.close();
+    var peer = try listener.accept();
+    defer peer.close();
+    var host: [sock.Address.max_host]u8 = undefined;
+    try std.testing.expectEqualStrings(path, try (try socket.remoteAddress()).host(&host));
+    try socket.sendAll("hello", null);
+    var received: [5]u8 = undefined;
+    try peer.recvAll(&received, null);
+    try std.testing.expectEqualStrings("hello", &received);
+    try out.writeAll("Unix socket: dialed by its path, and hello went through\n");
+}
+
+fn useAfterClose(out: *Io.Writer) !void {
+    var closed, var left = try pair();
+    defer left.close();
+    const number = closed.fd;
+    closed.close();
+    var socket, var peer = try pair();
+    defer socket.close();
+    defer peer.close();
+    try expect(socket.fd == number or peer.fd == number);
+    var bytes: [10]u8 = undefined;
+    try expectError(error.BadFileDescriptor, closed.sendAll("astray", null));
+    try expectError(error.BadFileDescriptor, closed.recv(&bytes));
+    try expectError(error.BadFileDescriptor, closed.setTimeout(.zero));
+    closed.close();
+    try socket.sendAll("x", null);
+    try peer.sendAll("y", null);
+    try expect(try socket.recv(&bytes) == 1 and try peer.recv(&bytes) == 1);
+    try out.writeAll("use after close: an error, and what has its number by then is left alone; closing twice: harmless\n");
+}
+
+fn closeWhileWaiting(io: Io, out: *Io.Writer) !void {
+    var socket, var peer = try pair();
+    defer peer.close();
+    try socket.setTimeout(.fromSeconds(10));
+    var token: sock.Token = try .init();
+    defer token.deinit();
+    var byte: [1]u8 = undefined;
+    var receiving = try io.concurrent(Socket.recv, .{ socket.until(.{ .token = token }), &byte });
+    try io.sleep(.fromMilliseconds(100), .awake);
+    // Nothing may wait with what is closed: the receive is canceled, and waited for.
+    try token.cancel();
+    try expectError(error.Canceled, receiving.await(io));
+    socket.close();
+    try out.writeAll("close while a receive waits: an error at once, and not the end of the stream\n");
+}
+
+fn dropped(io: Io, out: *Io.Writer) !void {
+    const before = try descriptors(io);
+    for (0..500) |_| {
+        // Zig drops nothing by itself.
+        var socket, var peer = try pair();
+        defer socket.close();
+        defer peer.close();
+    }
+    try expect(try descriptors(io) == before);
+    try out.writeAll("1000 sockets dropped: no descriptor is left\n");
+}
+
+fn descriptors(io: Io) !usize {
+    var directory = try Io.Dir.openDirAbsolute(io, "/proc/self/fd", .{ .iterate = true });
+    defer directory.close(io);
+    var entries = directory.iterate();
+    var count: usize = 0;
+    while (try entries.next(io)) |_| count += 1;
+    return count;
+}
+
+fn portOf(socket: Socket, text: []u8) ![]const u8 {
+    const address = try socket.localAddress();
+    return std.fmt.bufPrint(text, "{d}", .{try address.port()});
 }
 
 fn pair() !struct { Socket, Socket } {

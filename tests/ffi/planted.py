@@ -65,4 +65,13 @@ FAULTS = [
     ("rust", "sock.rs", "tokens", "token: Some(token.clone()), ..self", "..self"),
     ("rust", "sock.rs", "lines", "            lines.buf.copy_within(lines.start..lines.start + lines.have, 0);\n", ""),
     ("rust", "sock.rs", "addresses", "u32::from_ne_bytes(array(rest, 22)?)", "u32::from_be_bytes(array(rest, 22)?)"),
+    ("zig", "sock.zig", "names_with_nul", "    if (std.mem.findScalar(u8, text, 0) != null) return error.Nul;\n", ""),
+    ("zig", "sock.zig", "zero_sizes", "        if (buffer.len == 0) return 0;\n", ""),
+    ("zig", "sock.zig", "errors", "        .CONNREFUSED => error.ConnectionRefused,\n", ""),
+    ("zig", "sock.zig", "counts", "sock_sendall_until(self.fd, bytes.ptr, bytes.len, 0, sent,", "sock_sendall_until(self.fd, bytes.ptr, bytes.len, 0, if (bytes.len == 0) sent else null,"),
+    ("zig", "sock.zig", "after_close", "        if (self.fd >= 0) _ = std.c.close(self.fd);\n        self.fd = -1;\n", "        _ = std.c.close(self.fd);\n"),
+    ("zig", "sock.zig", "deadlines", "if (moment.nanoseconds >= std.math.maxInt(i63))", "if (false)"),
+    ("zig", "sock.zig", "lines", "            @memmove(lines.buffer[0..lines.have], lines.unread());\n", ""),
+    ("zig", "sock.zig", "readers_and_writers", "interface.consume(size)", "interface.consume(@max(size, bytes.len))"),
+    ("zig", "sock.zig", "addresses", "nativeToBig(u16, ip6.port)", "nativeToLittle(u16, ip6.port)"),
 ]
