@@ -18,6 +18,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -227,7 +228,7 @@ public:
     limit() noexcept = default;
     limit(const token &token) noexcept : token_{token.native_handle()}, mode_{false} {}
 
-    // From now.
+    // From now. What is zero has passed already: to look once, pass MSG_DONTWAIT.
     template <class Rep, class Period>
     limit(std::chrono::duration<Rep, Period> within) noexcept
         : deadline_{sock_deadline(interval{within}.count())}, mode_{false} {}
@@ -279,13 +280,15 @@ public:
     }
 
     std::string host() const {
+        if (size_ == 0) // Of a datagram whose sender has no name.
+            return {};
         char text[110];
         detail::raise(to_error_code(sock_name(data(), size_, text, sizeof text)), "sock_name");
         return text;
     }
     // 0 of a Unix socket.
     int port() const {
-        const int port = sock_name(data(), size_, nullptr, 0);
+        const int port = size_ == 0 ? 0 : sock_name(data(), size_, nullptr, 0);
         detail::raise(to_error_code(port), "sock_name");
         return port;
     }
@@ -574,7 +577,7 @@ private:
 class line_reader {
 public:
     explicit line_reader(unique_socket &socket, std::string delimiter = "\n", std::size_t longest = 65536)
-        : socket_(socket), delimiter_{std::move(delimiter)}, longest_{longest}, buffer_{new char[2 * longest + 1]} {}
+        : socket_(socket), delimiter_{std::move(delimiter)}, longest_{longest}, buffer_{new char[room(longest)]} {}
 
     // Gives the next line with its delimiter, or false at the end. A stream that ends in the middle of one is
     // std::errc::broken_pipe, and a line that is too long std::errc::message_size. After a timeout, call again to go on.
@@ -609,6 +612,13 @@ public:
     std::string unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
 
 private:
+    // Twice the longest line, so that what is left of it is moved to its front only now and then.
+    static std::size_t room(std::size_t longest) {
+        if (longest > static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / 2)
+            throw std::length_error{"line_reader"};
+        return 2 * longest + 1;
+    }
+
     unique_socket &socket_;
     std::string delimiter_;
     std::size_t longest_, begin_ = 0, end_ = 0;

@@ -147,8 +147,8 @@ public final class Scenario {
     }
 
     private static void lookups() throws IOException {
-        String host = lookupError("no such host", "7", LookupException.NO_HOST);
-        String service = lookupError("127.0.0.1", "no-such-service", LookupException.NO_SERVICE);
+        String host = lookupError("no such host", "7", LookupException.Reason.NO_HOST);
+        String service = lookupError("127.0.0.1", "no-such-service", LookupException.Reason.NO_SERVICE);
         System.out.printf("lookups that fail: %s, %s%n", host, service);
         try {
             Sock.dial("127.0.0.1\0.example", "7", SECONDS);
@@ -158,12 +158,12 @@ public final class Scenario {
         }
     }
 
-    private static String lookupError(String host, String service, int code) throws IOException {
+    private static String lookupError(String host, String service, LookupException.Reason reason) throws IOException {
         try {
             Sock.dial(host, service, SECONDS);
             throw new AssertionError("lookups: " + host + ", " + service);
         } catch (LookupException e) {
-            expect(e.code() == code, "lookups: " + e);
+            expect(e.reason() == reason, "lookups: " + e);
             return e.getMessage();
         }
     }

@@ -1,6 +1,5 @@
 package libsock;
 
-import com.sun.jna.Pointer;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -12,6 +11,8 @@ import java.nio.charset.StandardCharsets;
 
 /** Java's addresses, and C's. */
 final class Addresses {
+    private static final int AF_UNIX = 1;
+
     private Addresses() {
     }
 
@@ -33,19 +34,13 @@ final class Addresses {
         return memory.length.getInt(0);
     }
 
-    /** What C put there. */
+    /** What C put there. It never fails, for what came with the address would be lost: a name without words is an empty one. */
     static SocketAddress unpack(Memory memory) throws IOException {
-        int length = memory.length.getInt(0);
-        int port = Failure.check(Library.sock_name(memory.address, length, memory.name, memory.nameSize()));
-        String host = memory.name.getString(0, StandardCharsets.UTF_8.name());
-        return host.isEmpty() || host.startsWith("/") || host.startsWith("@") || !isNumber(memory.address)
+        int port = Library.sock_name(memory.address, memory.length.getInt(0), memory.name, memory.nameSize());
+        String host = port < 0 ? "" : memory.name.getString(0, StandardCharsets.UTF_8.name());
+        return port < 0 || memory.address.getShort(0) == AF_UNIX
             ? UnixDomainSocketAddress.of(host)
             : new InetSocketAddress(InetAddress.getByName(host), port);
-    }
-
-    private static boolean isNumber(Pointer address) {
-        final int unix = 1;
-        return address.getShort(0) != unix;
     }
 
     /** A string of C's, which would cut it at a NUL. */

@@ -24,7 +24,7 @@ final class Failure {
     static IOException of(long code, int transferred) {
         String words = words(code);
         if (-code > Library.LAST_ERRNO) {
-            return new LookupException((int) -code, words);
+            return LookupException.of((int) -code, words);
         }
         return switch ((int) -code) {
             case Library.ETIMEDOUT -> told(new SocketTimeoutException(words), transferred);

@@ -61,6 +61,9 @@ final class Library {
     static {
         Native.register("libsock.so.0");
         NOW = sock_token();
+        if (NOW < 0) {
+            throw new IllegalStateException(sock_strerror(new NativeLong(NOW)));
+        }
         sock_cancel(NOW);
     }
 

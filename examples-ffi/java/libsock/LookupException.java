@@ -4,32 +4,45 @@ import java.net.UnknownHostException;
 
 /** A host or a service was not found. */
 public final class LookupException extends UnknownHostException {
-    /** There is no such host. */
-    public static final int NO_HOST = 5002;
-    /** No name server answered, or not in time. */
-    public static final int TRY_AGAIN = 5003;
-    /** It failed for another reason. */
-    public static final int FAILED = 5004;
-    /** The host exists, but has no address. */
-    public static final int NO_ADDRESS = 5005;
-    /** There is no such service, no port of that number, or no such protocol. */
-    public static final int NO_SERVICE = 5008;
+    /** Why a lookup failed. */
+    public enum Reason {
+        /** There is no such host. */
+        NO_HOST,
+        /** No name server answered, or not in time. */
+        TRY_AGAIN,
+        /** The host exists, but has no address. */
+        NO_ADDRESS,
+        /** There is no such service, no port of that number, or no such protocol. */
+        NO_SERVICE,
+        /** Another one. */
+        FAILED
+    }
 
     private static final long serialVersionUID = 1;
 
-    private final int code;
+    private final Reason reason;
 
-    LookupException(int code, String words) {
+    LookupException(Reason reason, String words) {
         super(words);
-        this.code = code;
+        this.reason = reason;
+    }
+
+    static LookupException of(int code, String words) {
+        return new LookupException(switch (code) {
+            case 5002 -> Reason.NO_HOST;
+            case 5003 -> Reason.TRY_AGAIN;
+            case 5005 -> Reason.NO_ADDRESS;
+            case 5008 -> Reason.NO_SERVICE;
+            default -> Reason.FAILED;
+        }, words);
     }
 
     /**
      * Why.
      *
-     * @return one of the constants
+     * @return the reason
      */
-    public int code() {
-        return code;
+    public Reason reason() {
+        return reason;
     }
 }

@@ -10,8 +10,8 @@ import java.util.concurrent.BlockingQueue;
 
 /** Memory for one call that C can get at: for bytes on their way from or to an array, for an address and for a number. */
 final class Memory implements AutoCloseable {
-    /** As many bytes of an array go through it at once. */
-    static final int ROOM = 32 << 10;
+    /** As many bytes of an array go through it at once: a datagram of UDP does. */
+    static final int ROOM = 64 << 10;
 
     /** What a sockaddr_storage has room for. */
     static final int ADDRESS = 128;

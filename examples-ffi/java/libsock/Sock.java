@@ -144,7 +144,7 @@ public final class Sock implements ByteChannel {
     }
 
     /**
-     * Gives all calls in a block one deadline. Timeouts hold besides, and so do the limits of a block around it.
+     * Gives all calls of this thread in a block one deadline. Timeouts hold besides, and so do the limits of a block around it.
      *
      * @param <X> what the block throws
      * @param timeout how long it may take altogether
@@ -156,7 +156,7 @@ public final class Sock implements ByteChannel {
     }
 
     /**
-     * Gives all calls in a block one deadline. Timeouts hold besides, and so do the limits of a block around it.
+     * Gives all calls of this thread in a block one deadline. Timeouts hold besides, and so do the limits of a block around it.
      *
      * @param <T> what the block gives
      * @param <X> what the block throws
@@ -170,7 +170,7 @@ public final class Sock implements ByteChannel {
     }
 
     /**
-     * Lets a token cancel all calls in a block, besides those of blocks around it.
+     * Lets a token cancel all calls of this thread in a block, besides those of blocks around it.
      *
      * @param <X> what the block throws
      * @param token what cancels them
@@ -182,7 +182,7 @@ public final class Sock implements ByteChannel {
     }
 
     /**
-     * Lets a token cancel all calls in a block, besides those of blocks around it.
+     * Lets a token cancel all calls of this thread in a block, besides those of blocks around it.
      *
      * @param <T> what the block gives
      * @param <X> what the block throws
@@ -255,7 +255,7 @@ public final class Sock implements ByteChannel {
     /**
      * The address of this end.
      *
-     * @return an InetSocketAddress, or a UnixDomainSocketAddress, whose path is empty if it has no name
+     * @return an InetSocketAddress, or a UnixDomainSocketAddress, whose path is empty if it has no name that can be written
      * @throws IOException if it is closed
      */
     public SocketAddress getLocalAddress() throws IOException {
@@ -390,11 +390,14 @@ public final class Sock implements ByteChannel {
     }
 
     /**
-     * Sends all of it, within one timeout; in non-blocking mode until there is no more room. Its position tells how much was
-     * sent, also if it fails.
+     * Sends all of it, within one timeout; in non-blocking mode until there is no more room, and a datagram whole or not. Its
+     * position tells how much was sent, also if it fails.
      */
     @Override
     public int write(ByteBuffer buffer) throws IOException {
+        if (!stream) {
+            return send(buffer);
+        }
         int start = buffer.position();
         try (Operation operation = operation(); Memory memory = Memory.take()) {
             long code = whole(operation, memory, writing, buffer, true, Library::sock_sendall_until);
@@ -415,10 +418,20 @@ public final class Sock implements ByteChannel {
     public int send(ByteBuffer buffer, SocketAddress peer) throws IOException {
         try (Operation operation = operation(); Memory memory = Memory.take()) {
             int length = Addresses.pack(peer, memory);
-            long code = once(operation, memory, buffer, true, (fd, data, size, deadline, token) ->
-                Library.sock_sendto_until(fd, data, size, 0, memory.address, length, deadline, token));
-            return (int) Math.max(0, done(operation, code, 0));
+            return send(operation, memory, buffer, memory.address, length);
         }
+    }
+
+    private int send(ByteBuffer buffer) throws IOException {
+        try (Operation operation = operation(); Memory memory = Memory.take()) {
+            return send(operation, memory, buffer, null, 0);
+        }
+    }
+
+    private int send(Operation operation, Memory memory, ByteBuffer buffer, Pointer peer, int length) throws IOException {
+        long code = once(operation, memory, buffer, true, (fd, data, size, deadline, token) ->
+            Library.sock_sendto_until(fd, data, size, 0, peer, length, deadline, token));
+        return (int) Math.max(0, done(operation, code, 0));
     }
 
     /**
@@ -543,7 +556,7 @@ public final class Sock implements ByteChannel {
         try {
             return IDN.toASCII(host);
         } catch (IllegalArgumentException e) {
-            throw new LookupException(LookupException.NO_HOST, e.getMessage());
+            throw new LookupException(LookupException.Reason.NO_HOST, e.getMessage());
         }
     }
 }

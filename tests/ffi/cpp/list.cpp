@@ -463,6 +463,15 @@ void lines() {
     line_reader narrow{shorts, "\n", 16};
     longs.send_all(std::string(40, 'x') + '\n');
     CHECK(fails([&] { narrow.next(line); }) == std::errc::message_size);
+    for (const auto size : {SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX / 2}) {
+        bool refused = false;
+        try {
+            line_reader{shorts, "\n", size};
+        } catch (const std::exception &) { // It is too long, or there is not so much memory.
+            refused = true;
+        }
+        CHECK(refused);
+    }
 }
 
 void datagrams() {
@@ -480,6 +489,9 @@ void datagrams() {
     std::error_code ec;
     CHECK(server.recv_from(data, from, ec, 20ms) == 0 && ec == std::errc::timed_out && from == client.local_address());
     CHECK((address{"::1", 80}.host() == "::1" && address{"::1", 80}.port() == 80));
+    auto [one, other] = unique_socket::pair(SOCK_DGRAM);
+    one.send("x"sv);
+    CHECK(other.recv_from(data, from) == 1 && from.host().empty() && from.port() == 0 && address{}.host().empty());
 }
 
 void unix_sockets() {
@@ -526,7 +538,7 @@ void exits() {
             sockets.first.recv(byte);
         }}.detach();
         std::this_thread::sleep_for(50ms);
-        std::_Exit(0);
+        std::exit(0);
     }
     int status = -1;
     for (int i = 0; i < 200 && waitpid(child, &status, WNOHANG) == 0; i++)

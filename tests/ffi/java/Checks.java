@@ -220,7 +220,7 @@ public final class Checks {
             raises(IllegalArgumentException.class, () -> Sock.listen(nul, "0", 0));
             raises(IllegalArgumentException.class, () -> Sock.dial("127.0.0.1", nul, LONG));
         }
-        check(raises(LookupException.class, () -> Sock.dial("127.0.0.1", "65536", LONG)).code() == LookupException.NO_SERVICE, "code");
+        check(raises(LookupException.class, () -> Sock.dial("127.0.0.1", "65536", LONG)).reason() == LookupException.Reason.NO_SERVICE, "another reason");
         raises(SocketException.class, () -> Sock.dial(null, "7", LONG));
         raises(IllegalArgumentException.class, () -> new Lines(pair[0], "", 10));
         raises(IllegalArgumentException.class, () -> new Lines(pair[0], "\n", -1));
@@ -533,6 +533,8 @@ public final class Checks {
         check(client.read(buffer.clear()) == 6 && client.getRemoteAddress().equals(server.getLocalAddress()), "another answer");
         server.send(ByteBuffer.allocate(0), from);
         check(client.read(buffer.clear()) == 0, "not empty"); // An empty datagram is no end.
+        client.write(ByteBuffer.allocate(0));
+        check(server.receive(buffer).equals(from) && buffer.position() == 0, "not empty");
         byte[] large = new byte[60_000];
         RANDOM.nextBytes(large);
         check(server.send(ByteBuffer.wrap(large), from) == large.length, "not whole");
@@ -554,7 +556,16 @@ public final class Checks {
         check(ipv4.read(ByteBuffer.allocate(1)) == 1, "no answer");
 
         Sock[] unix = pair(SOCK_DGRAM);
-        check(unix[0].write(ByteBuffer.wrap(large)) == large.length && unix[1].read(whole.clear()) == large.length, "not whole");
+        byte[] larger = new byte[100_000];
+        check(unix[0].write(ByteBuffer.wrap(larger)) == larger.length, "not whole");
+        ByteBuffer all = ByteBuffer.allocate(200_000);
+        check(unix[1].receive(all).equals(UnixDomainSocketAddress.of("")) && all.position() == larger.length, "not whole");
+        unix[0].setTimeout(Duration.ZERO);
+        int sent = 0;
+        while (unix[0].write(ByteBuffer.allocate(1000)) == 1000) {
+            sent++;
+        }
+        check(sent > 0, "no room at all");
     }
 
     private static void unixSockets() throws Exception {
@@ -580,7 +591,7 @@ public final class Checks {
         Sock near = Sock.dial("\uff11\uff12\uff17\u3002\uff10\u3002\uff10\u3002\uff11", port(listener), LONG);
         check(near.getRemoteAddress().equals(listener.getLocalAddress()), "elsewhere");
         LookupException bad = raises(LookupException.class, () -> Sock.dial("\u00fc".repeat(200), "7", LONG));
-        check(bad.code() == LookupException.NO_HOST, "another code");
+        check(bad.reason() == LookupException.Reason.NO_HOST, "another reason");
     }
 
     /** An entry in the error queue makes nothing spin. */
