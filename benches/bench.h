@@ -26,7 +26,8 @@ struct peer {
     int (*recvall)(void *socket, void *data, size_t len); /* 0 once the buffer is full; NULL if it has none */
     int (*sendall)(void *socket, const void *data, size_t len); /* the same */
     void *(*accept)(void *listener); /* NULL on failure */
-    void *(*connect)(const struct sockaddr_in *address, double seconds); /* NULL on failure */
+    void *(*create)(double seconds); /* a TCP socket with that timeout; NULL if connect makes it */
+    void *(*connect)(void *socket, const struct sockaddr_in *address); /* what is connected, or NULL on failure */
     void *(*accept_from)(void *listener); /* the same as accept, with the address; NULL if it has none */
 
     /* A request and the whole of its answer, so many seconds for both; NULL: by the timeout of what is left, at each step. */

@@ -52,7 +52,7 @@ AROUND = {
     "accept-ready": {"close"},
     "accept-waiting": {"close"},
     "accept-unix": {"close"},
-    "connect": {"socket", "close", "fcntl", "ioctl", "setsockopt", "getsockopt"},
+    "connect": {"socket", "close", "setsockopt"},  # Rust's makes the socket, and sets its timeouts.
 }
 EVERYWHERE = {"brk", "mmap", "munmap", "madvise", "futex"}
 

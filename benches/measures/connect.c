@@ -19,7 +19,7 @@ void measure_connect(const struct peer *peer, char **arguments)
     for (int batch = -WARM_UP; batch < batches; batch++) {
         int64_t start = spent();
         for (int i = 0; i < BATCH; i++) {
-            void *client = peer->connect(&address, TIMEOUT);
+            void *client = peer->connect(peer->create ? peer->create(TIMEOUT) : NULL, &address);
             check(client != NULL, "connect");
             void *server = peer->accept(listening);
             check(server != NULL, "accept");

@@ -65,19 +65,24 @@ static void *accept_one(void *listener)
     return apr_socket_accept(&socket, listener, new_pool()) == APR_SUCCESS ? socket : NULL;
 }
 
-static void *connect_to(const struct sockaddr_in *address, double seconds)
+static void *create(double seconds)
 {
-    static apr_sockaddr_t *peer;
-    if (!peer)
-        apr_sockaddr_info_get(&peer, "127.0.0.1", APR_INET, ntohs(address->sin_port), 0, new_pool());
     apr_socket_t *socket;
     if (apr_socket_create(&socket, APR_INET, SOCK_STREAM, APR_PROTO_TCP, new_pool()) != APR_SUCCESS)
         return NULL;
     settimeout(socket, seconds);
+    return socket;
+}
+
+static void *connect_to(void *socket, const struct sockaddr_in *address)
+{
+    static apr_sockaddr_t *peer;
+    if (!peer)
+        apr_sockaddr_info_get(&peer, "127.0.0.1", APR_INET, ntohs(address->sin_port), 0, new_pool());
     return apr_socket_connect(socket, peer) == APR_SUCCESS ? socket : NULL;
 }
 
 const struct peer apr = {
-    "apr", apr_version_string, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, connect_to,
+    "apr", apr_version_string, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, create, connect_to,
     .exchange = NULL,
 };

@@ -38,11 +38,15 @@ static void *accept_one(void *listener)
     return open_or_null(accept4(fd_of(listener), NULL, NULL, SOCK_CLOEXEC));
 }
 
-static void *connect_to(const struct sockaddr_in *address, double seconds)
+static void *create(double seconds)
 {
     (void)seconds;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? open_fd(fd) : NULL;
+    return open_or_null(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+static void *connect_to(void *socket, const struct sockaddr_in *address)
+{
+    return connect(fd_of(socket), (const struct sockaddr *)address, sizeof *address) == 0 ? socket : NULL;
 }
 
 static void *accept_from(void *listener)
@@ -78,6 +82,6 @@ static void cancel(void *socket)
 }
 
 const struct peer blocking = {
-    "blocking", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one, connect_to,
+    "blocking", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one, create, connect_to,
     accept_from, exchange, open_lines, read_line, NULL, receive, cancel,
 };

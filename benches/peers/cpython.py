@@ -237,11 +237,6 @@ def calls(operation, count):
     def connect_plainly():
         kept.append(socket.create_connection(listening.getsockname()))
 
-    def connect_and_close():
-        with socket.socket() as client:
-            client.settimeout(TIMEOUT)
-            client.connect(address)
-
     def expire():
         try:
             end.recv(64)
@@ -254,6 +249,9 @@ def calls(operation, count):
         other.send(MESSAGE)
 
     kept, address = [], listening.getsockname()
+    unconnected = [socket.socket() for _ in range(25)]  # As many, however few are connected.
+    for client in unconnected:
+        client.settimeout(TIMEOUT)
     view = memoryview(bytearray(LARGE))
     large = bytes(LARGE)
     child, work = {
@@ -266,7 +264,7 @@ def calls(operation, count):
         "recvall": (slowly(other.sendall), lambda: recvall(end, view)),
         "accept-ready": (connect_plainly, lambda: listening.accept()[0].close()),
         "accept-waiting": (connect_plainly, lambda: listening.accept()[0].close()),
-        "connect": (None, connect_and_close),
+        "connect": (None, lambda: unconnected.pop().connect(address)),
         "settimeout": (None, lambda: end.settimeout(TIMEOUT)),
         "settimeout-same": (None, lambda: end.settimeout(TIMEOUT)),
         "request-ready": (lambda: other.send(MESSAGE), lambda: exchange(end, view[:64])),

@@ -103,16 +103,21 @@ static void *accept_one(void *listener)
     return socket ? wrap(socket) : NULL;
 }
 
-static void *connect_to(const struct sockaddr_in *address, double seconds)
+static void *create(double seconds)
 {
-    static GSocketAddress *peer;
-    if (!peer)
-        peer = g_socket_address_new_from_native((gpointer)(uintptr_t)address, sizeof *address);
     GSocket *socket = g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL);
     if (!socket)
         return NULL;
     g_socket_set_timeout(socket, (guint)ceil(seconds));
-    return g_socket_connect(socket, peer, NULL, NULL) ? wrap(socket) : NULL;
+    return wrap(socket);
+}
+
+static void *connect_to(void *socket, const struct sockaddr_in *address)
+{
+    static GSocketAddress *peer;
+    if (!peer)
+        peer = g_socket_address_new_from_native((gpointer)(uintptr_t)address, sizeof *address);
+    return g_socket_connect(((struct state *)socket)->socket, peer, NULL, NULL) ? socket : NULL;
 }
 
 static GCancellable *cancellable;
@@ -184,7 +189,7 @@ static void cancel(void *socket)
 }
 
 const struct peer glib = {
-    "glib", version, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, connect_to,
+    "glib", version, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, create, connect_to,
     .exchange = exchange, .open_lines = open_lines, .read_line = read_line, .prepare = prepare,
     .recv_until_cancelled = receive_until_cancelled, .cancel = cancel,
 };

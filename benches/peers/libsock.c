@@ -36,12 +36,15 @@ static void *accept_one(void *listener)
     return open_or_null(sock_accept(fd_of(listener), NULL, NULL));
 }
 
-static void *connect_to(const struct sockaddr_in *address, double seconds)
+static void *create(double seconds)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (sock_settimeout(fd, seconds) < 0)
-        return NULL;
-    return sock_connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? open_fd(fd) : NULL;
+    return settimeout(open_fd(fd), seconds) < 0 ? NULL : open_fd(fd);
+}
+
+static void *connect_to(void *socket, const struct sockaddr_in *address)
+{
+    return sock_connect(fd_of(socket), (const struct sockaddr *)address, sizeof *address) == 0 ? socket : NULL;
 }
 
 static void *accept_from(void *listener)
@@ -125,11 +128,11 @@ static void cancel(void *socket)
 
 const struct peer libsock = {
     "libsock", sock_version, open_fd, close_fd, settimeout, receive, transmit, receive_all, transmit_all, accept_one,
-    connect_to, accept_from, exchange, open_lines, read_line, prepare, receive_until_cancelled, cancel,
+    create, connect_to, accept_from, exchange, open_lines, read_line, prepare, receive_until_cancelled, cancel,
 };
 
 /* The same, but that one deadline is kept by setting what is left of it as the timeout, before each step. */
 const struct peer libsock_steps = {
     "libsock-steps", sock_version, open_fd, close_fd, settimeout, receive, transmit, receive_all, transmit_all, accept_one,
-    connect_to, .exchange = exchange_by_settimeout,
+    create, connect_to, .exchange = exchange_by_settimeout,
 };

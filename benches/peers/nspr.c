@@ -76,13 +76,18 @@ static void *accept_one(void *listener)
     return wrap(PR_Accept(state->file, NULL, state->timeout));
 }
 
-static void *connect_to(const struct sockaddr_in *address, double seconds)
+static void *create(double seconds)
+{
+    struct state *state = wrap(PR_OpenTCPSocket(PR_AF_INET));
+    if (state)
+        settimeout(state, seconds);
+    return state;
+}
+
+static void *connect_to(void *socket, const struct sockaddr_in *address)
 {
     PRNetAddr peer = {.inet = {.family = PR_AF_INET, .port = address->sin_port, .ip = address->sin_addr.s_addr}};
-    struct state *state = wrap(PR_OpenTCPSocket(PR_AF_INET));
-    if (!state)
-        return NULL;
-    settimeout(state, seconds);
+    struct state *state = socket;
     return PR_Connect(state->file, &peer, state->timeout) == PR_SUCCESS ? state : NULL;
 }
 
@@ -101,6 +106,6 @@ static void cancel(void *socket)
 }
 
 const struct peer nspr = {
-    "nspr", PR_GetVersion, adopt, release, settimeout, receive, transmit, NULL, transmit_all, accept_one, connect_to,
+    "nspr", PR_GetVersion, adopt, release, settimeout, receive, transmit, NULL, transmit_all, accept_one, create, connect_to,
     .recv_until_cancelled = receive_until_cancelled, .cancel = cancel,
 };

@@ -111,12 +111,17 @@ static void *accept_one(void *listener)
     }
 }
 
-static void *connect_to(const struct sockaddr_in *address, double seconds)
+static void *create(double seconds)
 {
     struct state *state = adopt(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!state)
-        return NULL;
-    settimeout(state, seconds);
+    if (state)
+        settimeout(state, seconds);
+    return state;
+}
+
+static void *connect_to(void *socket, const struct sockaddr_in *address)
+{
+    struct state *state = socket;
     if (connect(state->fd, (const struct sockaddr *)address, sizeof *address) == 0)
         return state;
     int error = errno;
@@ -184,6 +189,6 @@ static void cancel(void *socket)
 }
 
 const struct peer poll_idiom = {
-    "poll", version, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, connect_to,
+    "poll", version, adopt, release, settimeout, receive, transmit, NULL, NULL, accept_one, create, connect_to,
     .exchange = exchange, .prepare = prepare, .recv_until_cancelled = receive_until_cancelled, .cancel = cancel,
 };

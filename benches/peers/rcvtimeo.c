@@ -53,15 +53,18 @@ static void *accept_one(void *listener)
     return open_or_null(accept4(fd_of(listener), NULL, NULL, SOCK_CLOEXEC));
 }
 
-static void *connect_to(const struct sockaddr_in *address, double seconds)
+static void *create(double seconds)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (settimeout(open_fd(fd), seconds) != 0)
-        return NULL;
-    return connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? open_fd(fd) : NULL;
+    return settimeout(open_fd(fd), seconds) < 0 ? NULL : open_fd(fd);
+}
+
+static void *connect_to(void *socket, const struct sockaddr_in *address)
+{
+    return connect(fd_of(socket), (const struct sockaddr *)address, sizeof *address) == 0 ? socket : NULL;
 }
 
 const struct peer rcvtimeo = {
-    "rcvtimeo", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one, connect_to,
+    "rcvtimeo", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, NULL, accept_one, create, connect_to,
     .exchange = NULL,
 };

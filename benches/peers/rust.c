@@ -45,12 +45,14 @@ static void *accept_one(void *listener)
     return open_or_null(std_accept(fd_of(listener)));
 }
 
-static void *connect_to(const struct sockaddr_in *address, double seconds)
+/* TcpStream::connect_timeout makes the socket, too. */
+static void *connect_to(void *socket, const struct sockaddr_in *address)
 {
-    return open_or_null(std_connect(ntohs(address->sin_port), seconds));
+    (void)socket;
+    return open_or_null(std_connect(ntohs(address->sin_port), TIMEOUT));
 }
 
 const struct peer rust = {
     "rust", version, open_fd, close_fd, settimeout, receive, transmit, receive_all, transmit_all, accept_one,
-    connect_to, .exchange = NULL,
+    NULL, connect_to, .exchange = NULL,
 };
