@@ -19,9 +19,9 @@ PIECES = 3
 PAGE = b"x" * 4000
 # Calls of other kinds are what the mode costs that a socket keeps. sock_accept_until makes the listener one that does not wait, once
 # for each thread that meets it (and more than once where several set it at once); looks before each attempt whether it still is; and clears what a connection inherits of it.
-# sock_dial_until sees to it that it is not connected to itself, asks how the attempt ended, and leaves blocking mode.
+# sock_dial_until asks how the attempt ended, sees to it that it is not connected to itself, and leaves blocking mode.
 FOR_THE_MODE = {"fcntl", "setsockopt", "getsockopt", "ioctl", "getsockname", "getpeername"}
-EACH_THREAD, EACH_ATTEMPT, EACH_CONNECTION, EACH_DIAL = 50, 1, 2, 16
+EACH_THREAD, EACH_ATTEMPT, EACH_CONNECTION, EACH_DIAL = 50, 1, 2, 4
 STRACE = ["strace", "-f", "-qq", "-s", "32", "-e", "trace=%network,poll,ppoll,fcntl,ioctl,write"]
 
 
