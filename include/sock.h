@@ -94,16 +94,16 @@ int sock_getblocking(int fd);
 /**
  * Gives a socket a timeout, which every operation on it obeys.
  *
- * An operation that cannot complete within the timeout fails with `-ETIMEDOUT`: never early, and
- * late by no more than scheduling. The socket is still good, and what was sent or received is
- * accounted for. The mode belongs to the socket: all its duplicates have it, in every process.
+ * An operation that cannot complete within the timeout fails with `-ETIMEDOUT`. That is never early, and late only by
+ * the time that the system takes to schedule the thread. The socket is still good, and every byte that was sent or
+ * received is counted. The mode belongs to the socket: all its duplicates have it, in every process.
  *
  * Sending and receiving share the mode. To give each a limit of its own, use the functions whose names end in
  * `_until`: they take their limits as arguments, and neither obey the mode nor change it.
  *
- * A timeout that is there already costs four system calls, another one six, a change from another mode up to ten,
- * and the first one of a socket up to sixteen. So set it once, as the longest that a single wait may last. A limit that covers several calls, or is
- * another one for each call, is better a deadline, which `sock_deadline` gives without a system call.
+ * To set the timeout that is there already costs four system calls, another timeout six, a change from another mode up to
+ * ten, and the first mode of a socket up to sixteen. So set it once, to the longest time that a single wait may last. For
+ * a limit that covers several calls, or differs from call to call, use a deadline: `sock_deadline` makes no system call.
  *
  * @param fd       the socket
  * @param seconds  how long an operation may take; rounded up to a nanosecond, so that no positive
@@ -119,15 +119,15 @@ int sock_getblocking(int fd);
  * timeout or the new one.
  *
  * The mode is kept in `O_NONBLOCK`, `SO_RCVTIMEO`, `SO_SNDTIMEO` and `SO_PEEK_OFF`, and other code that uses the
- * socket sees them. With a timeout, a plain recv(2) there fails with `EAGAIN` a little before the timeout is over; or at
- * once, because `O_NONBLOCK` is set, on a socket that is neither of TCP nor a Unix socket, or if the timeout is
- * a few milliseconds. `SO_PEEK_OFF` is negative, which means "off". If other code has given it a value of 0 or more, this
- * library leaves it alone.
+ * socket sees them. With a timeout, a plain recv(2) on it fails with `EAGAIN` a little before the timeout is over. It fails
+ * at once, because `O_NONBLOCK` is set, if the timeout is a few milliseconds or the socket is neither a TCP nor a Unix
+ * socket. `SO_PEEK_OFF` is negative, which means "off". If other code has set it to 0 or more, this library does not
+ * change it.
  *
- * There are sockets on which a timeout may be late by about a tick of the kernel's timer (1 to 10 ms), or by up to three
- * minutes if it is over a week. It is never early there either. These are the sockets of MPTCP; and those of TCP before
- * Linux 6.9, or with a `SO_PEEK_OFF` of other code, if another process has set the timeout, or if the process has more than
- * 16,384 of them. On all others a timeout of over a week is kept to 10 microseconds.
+ * On some sockets a timeout may be late by about a tick of the kernel's timer (1 to 10 ms), or by up to three minutes if
+ * it is over a week. It is never early there either. These are MPTCP sockets; and TCP sockets before Linux 6.9, or with a
+ * `SO_PEEK_OFF` of other code, if another process has set the timeout or the process has more than 16,384 of them. On all
+ * other sockets a timeout of over a week is exact to 10 microseconds.
  */
 int sock_settimeout(int fd,
                     double seconds);
@@ -137,9 +137,8 @@ int sock_settimeout(int fd,
  *
  * @param fd       the socket
  * @param seconds  where to put the timeout: what was set, to the nanosecond; 0 in non-blocking
- *                 mode, `LIBSOCK_FOREVER` in blocking mode. It is left alone on failure. On the sockets
- *                 on which a timeout may be late, as `sock_settimeout` tells, it may come out longer by
- *                 as much
+ *                 mode, `LIBSOCK_FOREVER` in blocking mode. It is not changed on failure. On sockets
+ *                 on which a timeout may be late (see `sock_settimeout`), it may be longer by as much
  *
  * @return 0, or the negative of an error number, to which `errno` is set too:
  *   - `-EBADF`     `fd` is not an open descriptor
@@ -154,11 +153,11 @@ int sock_gettimeout(int fd,
  *
  * By default it does not: handlers run, and the wait goes on for the time that is left. With this on,
  * an operation that is waiting when a signal is handled fails with `-EINTR`, even if the handler was
- * installed with `SA_RESTART`; the functions that count say how far they came. This is for languages
+ * installed with `SA_RESTART`. Functions that count tell how much was done. This is for languages
  * that run their handlers only between calls. A process that is stopped and continued (`SIGSTOP`,
- * `SIGCONT`) may then get `-EINTR` too, although no handler has run. It belongs to the socket, as the mode
- * does, and is kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. Where a mode
- * is set at the same time by another thread or process, one of the two may undo the other.
+ * `SIGCONT`) may then get `-EINTR` too, although no handler has run. The setting belongs to the socket,
+ * like the mode. It is kept when the mode changes, but may end when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. If
+ * another thread or process sets a mode at the same time, one of the two changes may be lost.
  *
  * @param fd  the socket
  * @param on  0 to wait on through signals (the default), any other value to be interrupted by them
@@ -185,10 +184,10 @@ int sock_getinterrupt(int fd);
 /**
  * Sends `len` bytes, or some of them, on a connected socket.
  *
- * On a stream in blocking mode all are sent. If a part was sent when an error occurs or a signal is handled, the wait
- * ends with that part, as in send(2): for a signal also without `sock_setinterrupt`. With a timeout or in non-blocking
- * mode a part may be sent in any case. A message is sent whole. To send all of a buffer in every mode use
- * `sock_sendall`. SIGPIPE is never raised.
+ * In blocking mode all bytes are sent on a stream. If an error occurs or a signal is handled when a part was sent, the
+ * call ends with that part, as send(2) does; a signal does this even without `sock_setinterrupt`. With a timeout, and in
+ * non-blocking mode, a part may be sent in any case. A message is always sent whole. `sock_sendall` sends all of a buffer
+ * in every mode. SIGPIPE is never raised.
  *
  * @param fd     the socket
  * @param buf    the bytes; may be NULL if `len` is 0
@@ -198,7 +197,7 @@ int sock_getinterrupt(int fd);
  *
  * @return how many bytes were sent, or the negative of an error number, to which `errno` is set too;
  * nothing was sent then:
- *   - `-EAGAIN`      non-blocking mode, and there is no room; in any, no local port is free
+ *   - `-EAGAIN`      non-blocking mode: there is no room; in any mode: no local port is free
  *   - `-ETIMEDOUT`   there was no room before the timeout ran out
  *   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
  *   - `-EPIPE`       the connection was closed, or shut down for sending
@@ -222,14 +221,15 @@ ssize_t sock_send(int fd,
  *
  * @param fd     the socket
  * @param buf    where to put them; may be NULL if `len` is 0
- * @param len    how many at most. What a message has beyond them is lost
+ * @param len    how many at most. Bytes of a message that do not fit are lost
  * @param flags  0, or `MSG_` flags of recv(2). `MSG_DONTWAIT` makes it non-blocking whatever the mode;
- *               `MSG_ERRQUEUE` and `MSG_OOB` never wait. With `MSG_WAITALL`, or `SO_RCVLOWAT`, and a
- *               timeout, what has come by eight ninths of it may be returned: `sock_recvall` is exact
+ *               `MSG_ERRQUEUE` and `MSG_OOB` never wait. With a timeout, a receive with `MSG_WAITALL` or
+ *               `SO_RCVLOWAT` may end after eight ninths of it, with what has come by then;
+ *               `sock_recvall` uses all of it
  *
  * @return how many bytes were received; 0 when the peer of a stream has closed its side, or for an
  * empty message; or the negative of an error number, to which `errno` is set too:
- *   - `-EAGAIN`        non-blocking mode, and there is nothing
+ *   - `-EAGAIN`        non-blocking mode: nothing has come
  *   - `-ETIMEDOUT`     nothing came before the timeout ran out
  *   - `-EINTR`         a signal was handled, and `sock_setinterrupt` is on
  *   - `-ECONNREFUSED`  the peer refused a datagram sent before
@@ -279,7 +279,7 @@ ssize_t sock_sendto(int fd,
  *
  * @param fd       the socket
  * @param buf      where to put the message; may be NULL if `len` is 0
- * @param len      how many bytes at most. What the message has beyond them is lost
+ * @param len      how many bytes at most. Bytes of the message that do not fit are lost
  * @param flags    as for `sock_recv`. With `MSG_TRUNC` the result is the message's whole length
  * @param addr     where to put the address of the sender, or NULL
  * @param addrlen  in: the bytes that `addr` has room for; out: the length of the address, which was
@@ -340,7 +340,7 @@ ssize_t sock_recvmsg(int fd,
 /**
  * Sends all of a buffer.
  *
- * The timeout is for all of it, however many steps that takes. SIGPIPE is never raised.
+ * The timeout limits the whole call, however many steps it takes. SIGPIPE is never raised.
  *
  * @param fd     the socket
  * @param buf    the bytes; may be NULL if `len` is 0
@@ -350,7 +350,7 @@ ssize_t sock_recvmsg(int fd,
  *               May be NULL
  *
  * @return 0 once all are sent, or the negative of an error number, to which `errno` is set too. The
- * errors are those of `sock_send`; `*sent` bytes were sent all the same.
+ * errors are those of `sock_send`; `*sent` bytes were sent nevertheless.
  *
  * When several threads send on one stream at once, their bytes may be interleaved.
  */
@@ -363,9 +363,9 @@ int sock_sendall(int fd,
 /**
  * Receives until a buffer is full.
  *
- * The timeout is for all of it, however many steps that takes. It is meant for streams: from a
- * socket with messages it receives one after the other, cuts what does not fit, and takes an empty one
- * for the end.
+ * The timeout limits the whole call, however many steps it takes. It is meant for streams. From a socket
+ * with messages it receives one message after the other, cuts one that does not fit, and takes an empty
+ * one for the end.
  *
  * @param fd        the socket
  * @param buf       where to put the bytes; may be NULL if `len` is 0
@@ -375,11 +375,11 @@ int sock_sendall(int fd,
  *                  failure; that many are in `buf`, unless `flags` have `MSG_TRUNC`. May be NULL
  *
  * @return 0 once the buffer is full, or the negative of an error number, to which `errno` is set too.
- * The errors are those of `sock_recv`; `*received` bytes were received all the same. With
+ * The errors are those of `sock_recv`; `*received` bytes were received nevertheless. With
  * `sock_setinterrupt` on, `-EINTR` may also tell of control or urgent data in the stream, at which the
  * kernel stopped. And:
  *   - `-EPIPE`   the peer closed its side first
- *   - `-EINVAL`  `flags` has `MSG_PEEK`, with which no more than one receive can be of use
+ *   - `-EINVAL`  `flags` has `MSG_PEEK`: a second receive would see the same bytes
  *
  * When several threads receive from one stream at once, each gets a part of it.
  */
@@ -394,7 +394,7 @@ int sock_recvall(int fd,
  *
  * What comes after the delimiter stays behind it in the buffer, for the next call: move it to the front, or go on from
  * there with `buf + n`, `size - n` and `*have - n`. Nothing is kept anywhere else. It is for streams, and waits as the
- * socket's mode says. A timeout is for the whole of it, however many steps that takes.
+ * socket's mode says. A timeout limits the whole call, however many steps it takes.
  *
  * @param fd        the socket
  * @param buf       where to put the bytes. Its first `*have` bytes are looked at first
@@ -410,8 +410,8 @@ int sock_recvall(int fd,
  *   - `-EINVAL`    `delimlen` is 0, `have` is NULL, `*have` is over `size`, or `size` is over `SSIZE_MAX`
  *   - `-EFAULT`    `buf` or `delim` is NULL
  *
- * A delimiter that is already there costs no system call. In non-blocking mode `-EAGAIN` means that it
- * is not complete; what has come is kept, and calling again goes on. So it does after a timeout.
+ * A delimiter that is already there costs no system call. In non-blocking mode `-EAGAIN` means that the
+ * delimiter has not come yet. What has come is kept, and the next call goes on from there. So it is after a timeout.
  */
 ssize_t sock_recvdelim(int fd,
                        void *buf,
@@ -440,13 +440,13 @@ ssize_t sock_recvdelim(int fd,
  * @return the length up to and with the first delimiter; 0 when the peer has closed its side and nothing is left; or the
  * negative of an error number, to which `errno` is set too. The errors are those of `sock_recvdelim`, and:
  *   - `-ETIMEDOUT`  the deadline has passed
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A delimiter that is already there costs no system call, and is found whatever the deadline and the token. What has come
- * is kept when a deadline or a token ends the call, and calling again goes on.
+ * is kept when the deadline or the token ends the call, and the next call goes on from there.
  */
 ssize_t sock_recvdelim_until(int fd,
                              void *buf,
@@ -460,9 +460,8 @@ ssize_t sock_recvdelim_until(int fd,
 /**
  * Connects a socket to an address.
  *
- * An attempt that is interrupted or runs out of time goes on by itself; a later `sock_connect` on
- * the same socket takes it up again. In blocking mode it waits for the end of the attempt, with a
- * timeout for that long at most.
+ * An attempt that is interrupted, or runs out of time, goes on by itself. Call `sock_connect` on the same
+ * socket again to wait for its end: without a limit in blocking mode, for the timeout otherwise.
  *
  * @param fd       the socket
  * @param addr     the address of the peer
@@ -482,7 +481,9 @@ ssize_t sock_recvdelim_until(int fd,
  *   - any other error of connect(2), among them `-EACCES`, `-EADDRNOTAVAIL`, `-EAFNOSUPPORT`,
  *     `-EHOSTUNREACH`, `-EINVAL`, `-ENETUNREACH`, `-ENOENT` and `-EPROTOTYPE`
  */
-int sock_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
+int sock_connect(int fd,
+                 const struct sockaddr *addr,
+                 socklen_t addrlen);
 
 /**
  * Accepts a connection from a listening socket.
@@ -499,7 +500,7 @@ int sock_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
  *   - `-EAGAIN`      non-blocking mode: there is no connection to accept
  *   - `-ETIMEDOUT`   none came before the timeout ran out
  *   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
- *   - `-EINVAL`      `fd` is not listening, or was shut down, perhaps while this waited; or `*addrlen` is over
+ *   - `-EINVAL`      `fd` is not listening, or was shut down, even during the wait; or `*addrlen` is over
  *     `INT_MAX`
  *   - `-EMFILE`, `-ENFILE`, `-ENOBUFS`, `-ENOMEM`  no descriptor or memory is left; the connection is
  *     not lost, and can be accepted later
@@ -516,9 +517,8 @@ int sock_accept(int fd,
 /**
  * Connects a socket to an address until a deadline, or until a token cancels it.
  *
- * It is `sock_connect` with other limits: the deadline and the token hold in every mode, which is not obeyed.
- * The attempt is begun without waiting. It goes on by itself if the deadline passes, or the token cancels; a later call
- * goes on with it.
+ * It is `sock_connect` with other limits: the deadline and the token hold in every mode, and the mode is not obeyed.
+ * If the deadline passes or the token cancels, the attempt goes on by itself, and a later call can wait for its end.
  *
  * @param fd        the socket
  * @param addr      the address of the peer
@@ -530,14 +530,14 @@ int sock_accept(int fd,
  * @return 0 once connected, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_connect`, and:
  *   - `-ETIMEDOUT`  the deadline has passed, or the network's own time is over
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * While it begins the attempt, the socket has `O_NONBLOCK` set. A deadline that has passed is found before anything is
- * tried. A token is looked at only if there is something to wait for, and then before the socket. A signal ends the
- * wait only with `sock_setinterrupt`.
+ * While it begins the attempt, the socket has `O_NONBLOCK` set. If the deadline has already
+ * passed, the call fails before anything is tried. The token is looked at only if the call has to wait, and then before
+ * the socket. A signal ends the wait only with `sock_setinterrupt`.
  */
 int sock_connect_until(int fd,
                        const struct sockaddr *addr,
@@ -548,7 +548,7 @@ int sock_connect_until(int fd,
 /**
  * Accepts a connection until a deadline, or until a token cancels it.
  *
- * It is `sock_accept` with other limits: the deadline and the token hold in every mode, which is not obeyed.
+ * It is `sock_accept` with other limits: the deadline and the token hold in every mode, and the mode is not obeyed.
  *
  * @param fd        the socket
  * @param addr      where to put the address of the peer, or NULL
@@ -561,15 +561,15 @@ int sock_connect_until(int fd,
  * listener's, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_accept`, and:
  *   - `-ETIMEDOUT`  the deadline has passed
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
  * A listener that could wait in the kernel has `O_NONBLOCK` set from now on, until its mode is next set: other code that
- * accepts from it must expect `EAGAIN`. To this library its mode stays what it was. A deadline that has passed is found
- * before anything is tried. A token is looked at only if there is something to wait for, and then before the socket. A
- * signal ends the wait only with `sock_setinterrupt`.
+ * accepts from it must expect `EAGAIN`. To this library its mode stays what it was. If the deadline has
+ * already passed, the call fails before anything is tried. The token is looked at only if the call has to wait, and then
+ * before the socket. A signal ends the wait only with `sock_setinterrupt`.
  */
 int sock_accept_until(int fd,
                       struct sockaddr *addr,
@@ -589,7 +589,7 @@ int sock_accept_until(int fd,
  * @return the events that are ready, more than 0, or the negative of an error number, to which `errno`
  * is set too:
  *   - `-EAGAIN`     `seconds` is 0 and nothing is ready
- *   - `-ETIMEDOUT`  nothing became ready in so many seconds
+ *   - `-ETIMEDOUT`  nothing became ready within `seconds`
  *   - `-EINTR`      a signal was handled, and `sock_setinterrupt` is on
  *   - `-EINVAL`     `seconds` is negative or not a number, or `events` is negative or
  *                   does not fit a short
@@ -630,14 +630,14 @@ int sock_wait_until(int fd,
                     int token);
 
 /**
- * Tells the deadline that is a number of seconds from now.
+ * Gives the deadline that is a number of seconds from now.
  *
  * All functions whose names end in `_until` take it, so that several calls share one limit.
  *
  * @param seconds  how long from now
  *
- * @return the moment in seconds of `CLOCK_MONOTONIC`, rounded up: never early. `LIBSOCK_FOREVER` stays what it is, and so
- * does what is not a number; for negative seconds it is a moment of the past
+ * @return the moment in seconds of `CLOCK_MONOTONIC`, rounded up: never early. Infinity and what is not a number
+ * are returned as they are. Negative seconds give a moment in the past
  */
 double sock_deadline(double seconds);
 
@@ -650,16 +650,16 @@ double sock_deadline(double seconds);
  *
  * @return the token, close-on-exec, or the negative of an error number, to which `errno` is set too:
  *   - `-EMFILE`, `-ENFILE`, `-ENOMEM`  no descriptor or memory is left
- *   - `-ENODEV`  the system lacks what such descriptors are made of
+ *   - `-ENODEV`  the kernel was built without such descriptors
  */
 int sock_token(void);
 
 /**
- * Cancels all that waits with a token, and all that will.
+ * Cancels every wait with a token, now and from now on.
  *
- * It is for good: there is no way back, which would race with those that have not looked yet. Make a new token instead.
- * Every call that waits with it, or will have to, gives `-ECANCELED`. What has already been moved is counted, and the
- * socket is still good. To take a token down: cancel, wait for all who use it, close.
+ * A token cannot be reset, for that would race with waits that have not looked at it yet: make a new one. Every call that
+ * waits with the token, or has to wait later, gives `-ECANCELED`. Bytes that were moved are counted, and the socket is
+ * still good. To remove a token, cancel it, wait until nobody uses it, and close it.
  *
  * @param token  a token of `sock_token`
  *
@@ -689,13 +689,13 @@ int sock_cancel(int token);
  * @return how many bytes were sent, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_send`, and:
  *   - `-ETIMEDOUT`  the deadline has passed
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
- * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+ * looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
  * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
  */
 ssize_t sock_send_until(int fd,
@@ -724,13 +724,13 @@ ssize_t sock_send_until(int fd,
  * empty message, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_recv`, and:
  *   - `-ETIMEDOUT`  the deadline has passed
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
- * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+ * looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
  * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
  */
 ssize_t sock_recv_until(int fd,
@@ -759,13 +759,13 @@ ssize_t sock_recv_until(int fd,
  * @return how many bytes were sent, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_sendto`, and:
  *   - `-ETIMEDOUT`  the deadline has passed
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
- * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+ * looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
  * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
  */
 ssize_t sock_sendto_until(int fd,
@@ -793,16 +793,16 @@ ssize_t sock_sendto_until(int fd,
  *                  `LIBSOCK_FOREVER` for none
  * @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
  *
- * @return how many bytes were received, which is 0 for an empty message, or the negative of an error number, to which `errno` is set too. The
- * errors are those of `sock_recvfrom`, and:
+ * @return how many bytes were received, which is 0 for an empty message, or the negative of an error number,
+ * to which `errno` is set too. The errors are those of `sock_recvfrom`, and:
  *   - `-ETIMEDOUT`  the deadline has passed
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
- * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+ * looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
  * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
  */
 ssize_t sock_recvfrom_until(int fd,
@@ -830,13 +830,13 @@ ssize_t sock_recvfrom_until(int fd,
  * @return how many bytes were sent, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_sendmsg`, and:
  *   - `-ETIMEDOUT`  the deadline has passed
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
- * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+ * looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
  * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
  */
 ssize_t sock_sendmsg_until(int fd,
@@ -861,13 +861,13 @@ ssize_t sock_sendmsg_until(int fd,
  * @return how many bytes were received, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_recvmsg`, and:
  *   - `-ETIMEDOUT`  the deadline has passed
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
- * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+ * looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
  * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
  */
 ssize_t sock_recvmsg_until(int fd,
@@ -880,7 +880,7 @@ ssize_t sock_recvmsg_until(int fd,
  * Sends all of a buffer until a deadline, or until a token cancels it.
  *
  * It is `sock_sendall` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
- * changed. It looks at both between any two steps, so that a peer that sends, or takes, without end holds it no longer.
+ * changed. It looks at both between any two steps, so that a peer which never stops cannot hold it for longer.
  *
  * @param fd        the socket
  * @param buf       the bytes; may be NULL if `len` is 0
@@ -893,14 +893,14 @@ ssize_t sock_recvmsg_until(int fd,
  *
  * @return 0 once all are sent, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_sendall`, and:
- *   - `-ETIMEDOUT`  the deadline has passed; `*sent` bytes were sent all the same
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ETIMEDOUT`  the deadline has passed; `*sent` bytes were sent nevertheless
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
- * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+ * looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
  * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
  */
 int sock_sendall_until(int fd,
@@ -915,7 +915,7 @@ int sock_sendall_until(int fd,
  * Receives until a buffer is full, a deadline has passed, or a token cancels it.
  *
  * It is `sock_recvall` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
- * changed. It looks at both between any two steps, so that a peer that sends, or takes, without end holds it no longer.
+ * changed. It looks at both between any two steps, so that a peer which never stops cannot hold it for longer.
  *
  * @param fd        the socket
  * @param buf       where to put the bytes; may be NULL if `len` is 0
@@ -928,14 +928,14 @@ int sock_sendall_until(int fd,
  *
  * @return 0 once the buffer is full, or the negative of an error number, to which `errno` is set too. The
  * errors are those of `sock_recvall`, and:
- *   - `-ETIMEDOUT`  the deadline has passed; `*received` bytes were received all the same
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ETIMEDOUT`  the deadline has passed; `*received` bytes were received nevertheless
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
- * if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+ * If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+ * looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
  * `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
  */
 int sock_recvall_until(int fd,
@@ -951,17 +951,17 @@ int sock_recvall_until(int fd,
  * the handshake.
  *
  * All addresses of the host are tried as RFC 8305 (Happy Eyeballs) has it: IPv6 and IPv4 in turn, in
- * the system's order of preference. The next attempt begins when the one before has failed or has had 250 ms,
- * or less where not all would have their turn in the first half of the time. There are 128 attempts at once at most.
- * The first connection that is made is the result, the other attempts are closed.
+ * the system's order of preference. The next attempt begins when the one before has failed, or after 250 ms;
+ * earlier if otherwise not every address would have its turn in the first half of the time. There are at most 128
+ * attempts at once. The first connection that is made is the result, and the other attempts are closed.
  *
  * @param host     the name of the host, or a numeric address: of IPv4, or of IPv6, with its scope
  *                 where it needs one, such as "fe80::1%eth0". Or a Unix stream socket: its path, which begins with
  *                 "/", or its abstract name, which begins with "@"
  * @param service  a port number from 0 to 65535, or the name of a service, such as "http". "/udp" after it, as in
  *                 "53/udp" or "domain/udp", is for a socket of UDP; "/tcp" may be there too. NULL for a Unix socket
- * @param seconds  how long it may take, as in `sock_settimeout`: with 0 only a numeric address or a Unix socket can be
- *                 connected to, and that at once; with `LIBSOCK_FOREVER` it takes as long as it takes
+ * @param seconds  how long it may take, as in `sock_settimeout`: with 0, only a numeric address or a Unix socket can be
+ *                 connected to, at once; `LIBSOCK_FOREVER` sets no limit
  *
  * @return a connected descriptor, close-on-exec, with `seconds` for its timeout, or the negative of
  * an error number, to which `errno` is set too:
@@ -971,7 +971,7 @@ int sock_recvall_until(int fd,
  *   - `-LIBSOCK_EAI_NONAME`   there is no such host, or no host can have that name
  *   - `-LIBSOCK_EAI_NODATA`   the host has no address
  *   - `-LIBSOCK_EAI_SERVICE`  there is no such service, no port of that number, or no such protocol
- *   - `-LIBSOCK_EAI_AGAIN`    name servers fail for the time being
+ *   - `-LIBSOCK_EAI_AGAIN`    the name servers fail at the moment
  *   - `-LIBSOCK_EAI_FAIL`     the lookup failed for another reason
  *   - `-EINVAL`               `host` is NULL or empty, or `service` is NULL or empty or begins with "/", or is not NULL
  *                             for a Unix socket, or `host` is "@" alone or a link-local address without its scope, or
@@ -997,8 +997,8 @@ int sock_recvall_until(int fd,
  *
  * The thread is gone when the function returns, unless time ran out first: then the lookup is abandoned. Its thread ends
  * when the resolver gives up, and until then counts as a thread of the process, also for what a program may do after
- * fork. Its memory, 300 KiB of addresses of which little is in use, is given back when a later lookup begins. And the
- * object that has the library's code in it, a plug-in perhaps, stays loaded for good.
+ * fork. Its memory (300 KiB of address space, little of it in use) is given back when a later lookup begins. The
+ * object that contains the library's code, such as a plug-in, stays loaded for good.
  *
  * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
  * several threads: the resolver allocates memory and takes locks. A thread that is cancelled meanwhile
@@ -1021,15 +1021,15 @@ int sock_dial(const char *host,
  * @return a connected descriptor, close-on-exec and in blocking mode, or the negative of an error number, to which
  * `errno` is set too. The errors are those of `sock_dial`, and:
  *   - `-ETIMEDOUT`  the deadline has passed
- *   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
- *   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+ *   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+ *   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
  *   - `-EINVAL`     `deadline` is not a number
  *   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
  *
- * A deadline that has passed is found before anything is tried, and a negative one has always passed. A token is looked
- * at only when there is something to wait for: a host to be looked up, or a connection that is not made at once. Then it
- * is looked at first, so that a token which was cancelled before the wait cancels it. What was begun is left behind as
- * little as by `sock_dial`: all attempts are closed, and a lookup is abandoned.
+ * If the deadline has already passed, the call fails before anything is tried; a negative one has always passed. The token
+ * is looked at only if the call has to wait: for the lookup of a host, or for a connection that is not made at once. Then
+ * it is looked at first, so that a token which was cancelled earlier cancels the wait. Nothing is left behind
+ * that `sock_dial` would not leave: all attempts are closed, and a lookup is abandoned.
  *
  * Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
  * several threads: the resolver allocates memory and takes locks. A thread that is cancelled meanwhile
@@ -1081,14 +1081,14 @@ int sock_listen(const char *host,
                 int backlog);
 
 /**
- * Turns text into an address, without asking anybody.
+ * Converts text to an address, without a name server.
  *
  * @param host     an address of IPv4 or of IPv6, such as "127.0.0.1", "::1", or with a scope "fe80::1%2" or
  *                 "fe80::1%eth0"; or a Unix path, which begins with "/"; or an abstract Unix name, which begins
  *                 with "@"
  * @param service  the port, from 0 to 65535 in decimals; NULL for a Unix address
  * @param addr     gets the address
- * @param addrlen  gets its length; what it was before does not matter
+ * @param addrlen  gets its length; its value before the call does not matter
  *
  * @return 0, or the negative of an error number, to which `errno` is set too:
  *   - `-EINVAL`        `host` is NULL or no address: the name of a host, a short form such as "127.1", a scope that
@@ -1100,7 +1100,7 @@ int sock_listen(const char *host,
  * It is for `sock_connect`, `sock_sendto` and bind(2), and for languages that do not have the structs of C. The names
  * of hosts and services are for `sock_dial` and `sock_listen`.
  *
- * No system call is made, but that the kernel is asked for the index of an interface which is given by name.
+ * No system call is made, except to look up the index of an interface that is given by name.
  */
 int sock_address(const char *host,
                  const char *service,
@@ -1108,7 +1108,7 @@ int sock_address(const char *host,
                  socklen_t *addrlen);
 
 /**
- * Turns an address into text, without asking anybody.
+ * Converts an address to text, without a name server.
  *
  * @param addr     the address, as accept(2), recvfrom(2), getsockname(2) and getpeername(2) give it
  * @param addrlen  its length
@@ -1133,12 +1133,12 @@ int sock_name(const struct sockaddr *addr,
               size_t size);
 
 /**
- * Puts a result into words.
+ * Describes a result in words.
  *
  * @param code  what a function of this library returned
  *
  * @return a constant string in English, never NULL: "Success" for 0 or more, the error's text for a negative
- * result, "Unknown error" for a negative number that is no error's
+ * result, "Unknown error" for a negative number that no error has
  *
  * Safe to call from any thread, from a signal handler and after fork, unlike strerror(3).
  */

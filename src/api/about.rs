@@ -4,12 +4,12 @@ use libc::{c_char, ssize_t};
 
 use crate::message;
 
-/// Puts a result into words.
+/// Describes a result in words.
 ///
 /// @param code  what a function of this library returned
 ///
 /// @return a constant string in English, never NULL: "Success" for 0 or more, the error's text for a negative
-/// result, "Unknown error" for a negative number that is no error's
+/// result, "Unknown error" for a negative number that no error has
 ///
 /// Safe to call from any thread, from a signal handler and after fork, unlike strerror(3).
 #[unsafe(no_mangle)]

@@ -6,14 +6,14 @@ use crate::boundary;
 use crate::errno::Errno;
 use crate::name::address::Address;
 
-/// Turns text into an address, without asking anybody.
+/// Converts text to an address, without a name server.
 ///
 /// @param host     an address of IPv4 or of IPv6, such as "127.0.0.1", "::1", or with a scope "fe80::1%2" or
 ///                 "fe80::1%eth0"; or a Unix path, which begins with "/"; or an abstract Unix name, which begins
 ///                 with "@"
 /// @param service  the port, from 0 to 65535 in decimals; NULL for a Unix address
 /// @param addr     gets the address
-/// @param addrlen  gets its length; what it was before does not matter
+/// @param addrlen  gets its length; its value before the call does not matter
 ///
 /// @return 0, or the negative of an error number, to which `errno` is set too:
 ///   - `-EINVAL`        `host` is NULL or no address: the name of a host, a short form such as "127.1", a scope that
@@ -25,7 +25,7 @@ use crate::name::address::Address;
 /// It is for `sock_connect`, `sock_sendto` and bind(2), and for languages that do not have the structs of C. The names
 /// of hosts and services are for `sock_dial` and `sock_listen`.
 ///
-/// No system call is made, but that the kernel is asked for the index of an interface which is given by name.
+/// No system call is made, except to look up the index of an interface that is given by name.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
 ///
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn sock_address(
     })
 }
 
-/// Turns an address into text, without asking anybody.
+/// Converts an address to text, without a name server.
 ///
 /// @param addr     the address, as accept(2), recvfrom(2), getsockname(2) and getpeername(2) give it
 /// @param addrlen  its length

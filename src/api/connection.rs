@@ -8,9 +8,8 @@ use crate::transfer::Pace;
 
 /// Connects a socket to an address.
 ///
-/// An attempt that is interrupted or runs out of time goes on by itself; a later `sock_connect` on
-/// the same socket takes it up again. In blocking mode it waits for the end of the attempt, with a
-/// timeout for that long at most.
+/// An attempt that is interrupted, or runs out of time, goes on by itself. Call `sock_connect` on the same
+/// socket again to wait for its end: without a limit in blocking mode, for the timeout otherwise.
 ///
 /// @param fd       the socket
 /// @param addr     the address of the peer
@@ -58,7 +57,7 @@ pub unsafe extern "C" fn sock_connect(fd: c_int, addr: *const sockaddr, addrlen:
 ///   - `-EAGAIN`      non-blocking mode: there is no connection to accept
 ///   - `-ETIMEDOUT`   none came before the timeout ran out
 ///   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
-///   - `-EINVAL`      `fd` is not listening, or was shut down, perhaps while this waited; or `*addrlen` is over
+///   - `-EINVAL`      `fd` is not listening, or was shut down, even during the wait; or `*addrlen` is over
 ///     `INT_MAX`
 ///   - `-EMFILE`, `-ENFILE`, `-ENOBUFS`, `-ENOMEM`  no descriptor or memory is left; the connection is
 ///     not lost, and can be accepted later
@@ -86,9 +85,8 @@ pub unsafe extern "C" fn sock_accept(fd: c_int, addr: *mut sockaddr, addrlen: *m
 
 /// Connects a socket to an address until a deadline, or until a token cancels it.
 ///
-/// It is `sock_connect` with other limits: the deadline and the token hold in every mode, which is not obeyed.
-/// The attempt is begun without waiting. It goes on by itself if the deadline passes, or the token cancels; a later call
-/// goes on with it.
+/// It is `sock_connect` with other limits: the deadline and the token hold in every mode, and the mode is not obeyed.
+/// If the deadline passes or the token cancels, the attempt goes on by itself, and a later call can wait for its end.
 ///
 /// @param fd        the socket
 /// @param addr      the address of the peer
@@ -100,14 +98,14 @@ pub unsafe extern "C" fn sock_accept(fd: c_int, addr: *mut sockaddr, addrlen: *m
 /// @return 0 once connected, or the negative of an error number, to which `errno` is set too. The
 /// errors are those of `sock_connect`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed, or the network's own time is over
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// While it begins the attempt, the socket has `O_NONBLOCK` set. A deadline that has passed is found before anything is
-/// tried. A token is looked at only if there is something to wait for, and then before the socket. A signal ends the
-/// wait only with `sock_setinterrupt`.
+/// While it begins the attempt, the socket has `O_NONBLOCK` set. If the deadline has already
+/// passed, the call fails before anything is tried. The token is looked at only if the call has to wait, and then before
+/// the socket. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
 ///
@@ -132,7 +130,7 @@ pub unsafe extern "C" fn sock_connect_until(
 
 /// Accepts a connection until a deadline, or until a token cancels it.
 ///
-/// It is `sock_accept` with other limits: the deadline and the token hold in every mode, which is not obeyed.
+/// It is `sock_accept` with other limits: the deadline and the token hold in every mode, and the mode is not obeyed.
 ///
 /// @param fd        the socket
 /// @param addr      where to put the address of the peer, or NULL
@@ -145,15 +143,15 @@ pub unsafe extern "C" fn sock_connect_until(
 /// listener's, or the negative of an error number, to which `errno` is set too. The
 /// errors are those of `sock_accept`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A listener that could wait in the kernel has `O_NONBLOCK` set from now on, until its mode is next set: other code that
-/// accepts from it must expect `EAGAIN`. To this library its mode stays what it was. A deadline that has passed is found
-/// before anything is tried. A token is looked at only if there is something to wait for, and then before the socket. A
-/// signal ends the wait only with `sock_setinterrupt`.
+/// accepts from it must expect `EAGAIN`. To this library its mode stays what it was. If the deadline has
+/// already passed, the call fails before anything is tried. The token is looked at only if the call has to wait, and then
+/// before the socket. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
 ///

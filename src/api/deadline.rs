@@ -6,14 +6,14 @@ use libc::{c_double, c_int};
 
 use crate::{boundary, time, token};
 
-/// Tells the deadline that is a number of seconds from now.
+/// Gives the deadline that is a number of seconds from now.
 ///
 /// All functions whose names end in `_until` take it, so that several calls share one limit.
 ///
 /// @param seconds  how long from now
 ///
-/// @return the moment in seconds of `CLOCK_MONOTONIC`, rounded up: never early. `LIBSOCK_FOREVER` stays what it is, and so
-/// does what is not a number; for negative seconds it is a moment of the past
+/// @return the moment in seconds of `CLOCK_MONOTONIC`, rounded up: never early. Infinity and what is not a number
+/// are returned as they are. Negative seconds give a moment in the past
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
 #[unsafe(no_mangle)]
@@ -29,7 +29,7 @@ pub extern "C" fn sock_deadline(seconds: c_double) -> c_double {
 ///
 /// @return the token, close-on-exec, or the negative of an error number, to which `errno` is set too:
 ///   - `-EMFILE`, `-ENFILE`, `-ENOMEM`  no descriptor or memory is left
-///   - `-ENODEV`  the system lacks what such descriptors are made of
+///   - `-ENODEV`  the kernel was built without such descriptors
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
 #[unsafe(no_mangle)]
@@ -37,11 +37,11 @@ pub extern "C" fn sock_token() -> c_int {
     boundary::exit(|| Ok(token::new()?.into_raw_fd() as usize))
 }
 
-/// Cancels all that waits with a token, and all that will.
+/// Cancels every wait with a token, now and from now on.
 ///
-/// It is for good: there is no way back, which would race with those that have not looked yet. Make a new token instead.
-/// Every call that waits with it, or will have to, gives `-ECANCELED`. What has already been moved is counted, and the
-/// socket is still good. To take a token down: cancel, wait for all who use it, close.
+/// A token cannot be reset, for that would race with waits that have not looked at it yet: make a new one. Every call that
+/// waits with the token, or has to wait later, gives `-ECANCELED`. Bytes that were moved are counted, and the socket is
+/// still good. To remove a token, cancel it, wait until nobody uses it, and close it.
 ///
 /// @param token  a token of `sock_token`
 ///

@@ -10,7 +10,7 @@ use crate::transfer::Pace;
 ///
 /// What comes after the delimiter stays behind it in the buffer, for the next call: move it to the front, or go on from
 /// there with `buf + n`, `size - n` and `*have - n`. Nothing is kept anywhere else. It is for streams, and waits as the
-/// socket's mode says. A timeout is for the whole of it, however many steps that takes.
+/// socket's mode says. A timeout limits the whole call, however many steps it takes.
 ///
 /// @param fd        the socket
 /// @param buf       where to put the bytes. Its first `*have` bytes are looked at first
@@ -26,8 +26,8 @@ use crate::transfer::Pace;
 ///   - `-EINVAL`    `delimlen` is 0, `have` is NULL, `*have` is over `size`, or `size` is over `SSIZE_MAX`
 ///   - `-EFAULT`    `buf` or `delim` is NULL
 ///
-/// A delimiter that is already there costs no system call. In non-blocking mode `-EAGAIN` means that it
-/// is not complete; what has come is kept, and calling again goes on. So it does after a timeout.
+/// A delimiter that is already there costs no system call. In non-blocking mode `-EAGAIN` means that the
+/// delimiter has not come yet. What has come is kept, and the next call goes on from there. So it is after a timeout.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
 ///
@@ -73,13 +73,13 @@ pub unsafe extern "C" fn sock_recvdelim(
 /// @return the length up to and with the first delimiter; 0 when the peer has closed its side and nothing is left; or the
 /// negative of an error number, to which `errno` is set too. The errors are those of `sock_recvdelim`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
 /// A delimiter that is already there costs no system call, and is found whatever the deadline and the token. What has come
-/// is kept when a deadline or a token ends the call, and calling again goes on.
+/// is kept when the deadline or the token ends the call, and the next call goes on from there.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
 ///

@@ -48,16 +48,16 @@ pub extern "C" fn sock_getblocking(fd: c_int) -> c_int {
 
 /// Gives a socket a timeout, which every operation on it obeys.
 ///
-/// An operation that cannot complete within the timeout fails with `-ETIMEDOUT`: never early, and
-/// late by no more than scheduling. The socket is still good, and what was sent or received is
-/// accounted for. The mode belongs to the socket: all its duplicates have it, in every process.
+/// An operation that cannot complete within the timeout fails with `-ETIMEDOUT`. That is never early, and late only by
+/// the time that the system takes to schedule the thread. The socket is still good, and every byte that was sent or
+/// received is counted. The mode belongs to the socket: all its duplicates have it, in every process.
 ///
 /// Sending and receiving share the mode. To give each a limit of its own, use the functions whose names end in
 /// `_until`: they take their limits as arguments, and neither obey the mode nor change it.
 ///
-/// A timeout that is there already costs four system calls, another one six, a change from another mode up to ten,
-/// and the first one of a socket up to sixteen. So set it once, as the longest that a single wait may last. A limit that covers several calls, or is
-/// another one for each call, is better a deadline, which `sock_deadline` gives without a system call.
+/// To set the timeout that is there already costs four system calls, another timeout six, a change from another mode up to
+/// ten, and the first mode of a socket up to sixteen. So set it once, to the longest time that a single wait may last. For
+/// a limit that covers several calls, or differs from call to call, use a deadline: `sock_deadline` makes no system call.
 ///
 /// @param fd       the socket
 /// @param seconds  how long an operation may take; rounded up to a nanosecond, so that no positive
@@ -73,15 +73,15 @@ pub extern "C" fn sock_getblocking(fd: c_int) -> c_int {
 /// timeout or the new one.
 ///
 /// The mode is kept in `O_NONBLOCK`, `SO_RCVTIMEO`, `SO_SNDTIMEO` and `SO_PEEK_OFF`, and other code that uses the
-/// socket sees them. With a timeout, a plain recv(2) there fails with `EAGAIN` a little before the timeout is over; or at
-/// once, because `O_NONBLOCK` is set, on a socket that is neither of TCP nor a Unix socket, or if the timeout is
-/// a few milliseconds. `SO_PEEK_OFF` is negative, which means "off". If other code has given it a value of 0 or more, this
-/// library leaves it alone.
+/// socket sees them. With a timeout, a plain recv(2) on it fails with `EAGAIN` a little before the timeout is over. It fails
+/// at once, because `O_NONBLOCK` is set, if the timeout is a few milliseconds or the socket is neither a TCP nor a Unix
+/// socket. `SO_PEEK_OFF` is negative, which means "off". If other code has set it to 0 or more, this library does not
+/// change it.
 ///
-/// There are sockets on which a timeout may be late by about a tick of the kernel's timer (1 to 10 ms), or by up to three
-/// minutes if it is over a week. It is never early there either. These are the sockets of MPTCP; and those of TCP before
-/// Linux 6.9, or with a `SO_PEEK_OFF` of other code, if another process has set the timeout, or if the process has more than
-/// 16,384 of them. On all others a timeout of over a week is kept to 10 microseconds.
+/// On some sockets a timeout may be late by about a tick of the kernel's timer (1 to 10 ms), or by up to three minutes if
+/// it is over a week. It is never early there either. These are MPTCP sockets; and TCP sockets before Linux 6.9, or with a
+/// `SO_PEEK_OFF` of other code, if another process has set the timeout or the process has more than 16,384 of them. On all
+/// other sockets a timeout of over a week is exact to 10 microseconds.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
 #[unsafe(no_mangle)]
@@ -97,9 +97,8 @@ pub extern "C" fn sock_settimeout(fd: c_int, seconds: c_double) -> c_int {
 ///
 /// @param fd       the socket
 /// @param seconds  where to put the timeout: what was set, to the nanosecond; 0 in non-blocking
-///                 mode, `LIBSOCK_FOREVER` in blocking mode. It is left alone on failure. On the sockets
-///                 on which a timeout may be late, as `sock_settimeout` tells, it may come out longer by
-///                 as much
+///                 mode, `LIBSOCK_FOREVER` in blocking mode. It is not changed on failure. On sockets
+///                 on which a timeout may be late (see `sock_settimeout`), it may be longer by as much
 ///
 /// @return 0, or the negative of an error number, to which `errno` is set too:
 ///   - `-EBADF`     `fd` is not an open descriptor
@@ -128,11 +127,11 @@ pub unsafe extern "C" fn sock_gettimeout(fd: c_int, seconds: *mut c_double) -> c
 ///
 /// By default it does not: handlers run, and the wait goes on for the time that is left. With this on,
 /// an operation that is waiting when a signal is handled fails with `-EINTR`, even if the handler was
-/// installed with `SA_RESTART`; the functions that count say how far they came. This is for languages
+/// installed with `SA_RESTART`. Functions that count tell how much was done. This is for languages
 /// that run their handlers only between calls. A process that is stopped and continued (`SIGSTOP`,
-/// `SIGCONT`) may then get `-EINTR` too, although no handler has run. It belongs to the socket, as the mode
-/// does, and is kept when the mode changes, but not when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. Where a mode
-/// is set at the same time by another thread or process, one of the two may undo the other.
+/// `SIGCONT`) may then get `-EINTR` too, although no handler has run. The setting belongs to the socket,
+/// like the mode. It is kept when the mode changes, but may end when other code sets `SO_RCVTIMEO` or `SO_SNDTIMEO`. If
+/// another thread or process sets a mode at the same time, one of the two changes may be lost.
 ///
 /// @param fd  the socket
 /// @param on  0 to wait on through signals (the default), any other value to be interrupted by them

@@ -14,17 +14,17 @@ use crate::wait::Until;
 /// the handshake.
 ///
 /// All addresses of the host are tried as RFC 8305 (Happy Eyeballs) has it: IPv6 and IPv4 in turn, in
-/// the system's order of preference. The next attempt begins when the one before has failed or has had 250 ms,
-/// or less where not all would have their turn in the first half of the time. There are 128 attempts at once at most.
-/// The first connection that is made is the result, the other attempts are closed.
+/// the system's order of preference. The next attempt begins when the one before has failed, or after 250 ms;
+/// earlier if otherwise not every address would have its turn in the first half of the time. There are at most 128
+/// attempts at once. The first connection that is made is the result, and the other attempts are closed.
 ///
 /// @param host     the name of the host, or a numeric address: of IPv4, or of IPv6, with its scope
 ///                 where it needs one, such as "fe80::1%eth0". Or a Unix stream socket: its path, which begins with
 ///                 "/", or its abstract name, which begins with "@"
 /// @param service  a port number from 0 to 65535, or the name of a service, such as "http". "/udp" after it, as in
 ///                 "53/udp" or "domain/udp", is for a socket of UDP; "/tcp" may be there too. NULL for a Unix socket
-/// @param seconds  how long it may take, as in `sock_settimeout`: with 0 only a numeric address or a Unix socket can be
-///                 connected to, and that at once; with `LIBSOCK_FOREVER` it takes as long as it takes
+/// @param seconds  how long it may take, as in `sock_settimeout`: with 0, only a numeric address or a Unix socket can be
+///                 connected to, at once; `LIBSOCK_FOREVER` sets no limit
 ///
 /// @return a connected descriptor, close-on-exec, with `seconds` for its timeout, or the negative of
 /// an error number, to which `errno` is set too:
@@ -34,7 +34,7 @@ use crate::wait::Until;
 ///   - `-LIBSOCK_EAI_NONAME`   there is no such host, or no host can have that name
 ///   - `-LIBSOCK_EAI_NODATA`   the host has no address
 ///   - `-LIBSOCK_EAI_SERVICE`  there is no such service, no port of that number, or no such protocol
-///   - `-LIBSOCK_EAI_AGAIN`    name servers fail for the time being
+///   - `-LIBSOCK_EAI_AGAIN`    the name servers fail at the moment
 ///   - `-LIBSOCK_EAI_FAIL`     the lookup failed for another reason
 ///   - `-EINVAL`               `host` is NULL or empty, or `service` is NULL or empty or begins with "/", or is not NULL
 ///                             for a Unix socket, or `host` is "@" alone or a link-local address without its scope, or
@@ -60,8 +60,8 @@ use crate::wait::Until;
 ///
 /// The thread is gone when the function returns, unless time ran out first: then the lookup is abandoned. Its thread ends
 /// when the resolver gives up, and until then counts as a thread of the process, also for what a program may do after
-/// fork. Its memory, 300 KiB of addresses of which little is in use, is given back when a later lookup begins. And the
-/// object that has the library's code in it, a plug-in perhaps, stays loaded for good.
+/// fork. Its memory (300 KiB of address space, little of it in use) is given back when a later lookup begins. The
+/// object that contains the library's code, such as a plug-in, stays loaded for good.
 ///
 /// Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
 /// several threads: the resolver allocates memory and takes locks. A thread that is cancelled meanwhile
@@ -98,15 +98,15 @@ pub unsafe extern "C" fn sock_dial(host: *const c_char, service: *const c_char, 
 /// @return a connected descriptor, close-on-exec and in blocking mode, or the negative of an error number, to which
 /// `errno` is set too. The errors are those of `sock_dial`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// A deadline that has passed is found before anything is tried, and a negative one has always passed. A token is looked
-/// at only when there is something to wait for: a host to be looked up, or a connection that is not made at once. Then it
-/// is looked at first, so that a token which was cancelled before the wait cancels it. What was begun is left behind as
-/// little as by `sock_dial`: all attempts are closed, and a lookup is abandoned.
+/// If the deadline has already passed, the call fails before anything is tried; a negative one has always passed. The token
+/// is looked at only if the call has to wait: for the lookup of a host, or for a connection that is not made at once. Then
+/// it is looked at first, so that a token which was cancelled earlier cancels the wait. Nothing is left behind
+/// that `sock_dial` would not leave: all attempts are closed, and a lookup is abandoned.
 ///
 /// Safe to call from any thread, but not from a signal handler, nor after fork in a process that had
 /// several threads: the resolver allocates memory and takes locks. A thread that is cancelled meanwhile

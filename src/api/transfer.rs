@@ -9,10 +9,10 @@ use crate::transfer::{self, Pace, Whole};
 
 /// Sends `len` bytes, or some of them, on a connected socket.
 ///
-/// On a stream in blocking mode all are sent. If a part was sent when an error occurs or a signal is handled, the wait
-/// ends with that part, as in send(2): for a signal also without `sock_setinterrupt`. With a timeout or in non-blocking
-/// mode a part may be sent in any case. A message is sent whole. To send all of a buffer in every mode use
-/// `sock_sendall`. SIGPIPE is never raised.
+/// In blocking mode all bytes are sent on a stream. If an error occurs or a signal is handled when a part was sent, the
+/// call ends with that part, as send(2) does; a signal does this even without `sock_setinterrupt`. With a timeout, and in
+/// non-blocking mode, a part may be sent in any case. A message is always sent whole. `sock_sendall` sends all of a buffer
+/// in every mode. SIGPIPE is never raised.
 ///
 /// @param fd     the socket
 /// @param buf    the bytes; may be NULL if `len` is 0
@@ -22,7 +22,7 @@ use crate::transfer::{self, Pace, Whole};
 ///
 /// @return how many bytes were sent, or the negative of an error number, to which `errno` is set too;
 /// nothing was sent then:
-///   - `-EAGAIN`      non-blocking mode, and there is no room; in any, no local port is free
+///   - `-EAGAIN`      non-blocking mode: there is no room; in any mode: no local port is free
 ///   - `-ETIMEDOUT`   there was no room before the timeout ran out
 ///   - `-EINTR`       a signal was handled, and `sock_setinterrupt` is on
 ///   - `-EPIPE`       the connection was closed, or shut down for sending
@@ -54,14 +54,15 @@ pub unsafe extern "C" fn sock_send(fd: c_int, buf: *const c_void, len: size_t, f
 ///
 /// @param fd     the socket
 /// @param buf    where to put them; may be NULL if `len` is 0
-/// @param len    how many at most. What a message has beyond them is lost
+/// @param len    how many at most. Bytes of a message that do not fit are lost
 /// @param flags  0, or `MSG_` flags of recv(2). `MSG_DONTWAIT` makes it non-blocking whatever the mode;
-///               `MSG_ERRQUEUE` and `MSG_OOB` never wait. With `MSG_WAITALL`, or `SO_RCVLOWAT`, and a
-///               timeout, what has come by eight ninths of it may be returned: `sock_recvall` is exact
+///               `MSG_ERRQUEUE` and `MSG_OOB` never wait. With a timeout, a receive with `MSG_WAITALL` or
+///               `SO_RCVLOWAT` may end after eight ninths of it, with what has come by then;
+///               `sock_recvall` uses all of it
 ///
 /// @return how many bytes were received; 0 when the peer of a stream has closed its side, or for an
 /// empty message; or the negative of an error number, to which `errno` is set too:
-///   - `-EAGAIN`        non-blocking mode, and there is nothing
+///   - `-EAGAIN`        non-blocking mode: nothing has come
 ///   - `-ETIMEDOUT`     nothing came before the timeout ran out
 ///   - `-EINTR`         a signal was handled, and `sock_setinterrupt` is on
 ///   - `-ECONNREFUSED`  the peer refused a datagram sent before
@@ -135,7 +136,7 @@ pub unsafe extern "C" fn sock_sendto(
 ///
 /// @param fd       the socket
 /// @param buf      where to put the message; may be NULL if `len` is 0
-/// @param len      how many bytes at most. What the message has beyond them is lost
+/// @param len      how many bytes at most. Bytes of the message that do not fit are lost
 /// @param flags    as for `sock_recv`. With `MSG_TRUNC` the result is the message's whole length
 /// @param addr     where to put the address of the sender, or NULL
 /// @param addrlen  in: the bytes that `addr` has room for; out: the length of the address, which was
@@ -242,7 +243,7 @@ pub unsafe extern "C" fn sock_recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int)
 
 /// Sends all of a buffer.
 ///
-/// The timeout is for all of it, however many steps that takes. SIGPIPE is never raised.
+/// The timeout limits the whole call, however many steps it takes. SIGPIPE is never raised.
 ///
 /// @param fd     the socket
 /// @param buf    the bytes; may be NULL if `len` is 0
@@ -252,7 +253,7 @@ pub unsafe extern "C" fn sock_recvmsg(fd: c_int, msg: *mut msghdr, flags: c_int)
 ///               May be NULL
 ///
 /// @return 0 once all are sent, or the negative of an error number, to which `errno` is set too. The
-/// errors are those of `sock_send`; `*sent` bytes were sent all the same.
+/// errors are those of `sock_send`; `*sent` bytes were sent nevertheless.
 ///
 /// Safe to call from any thread, from a signal handler and after fork. When several threads send on one
 /// stream at once, their bytes may be interleaved.
@@ -281,9 +282,9 @@ pub unsafe extern "C" fn sock_sendall(
 
 /// Receives until a buffer is full.
 ///
-/// The timeout is for all of it, however many steps that takes. It is meant for streams: from a
-/// socket with messages it receives one after the other, cuts what does not fit, and takes an empty one
-/// for the end.
+/// The timeout limits the whole call, however many steps it takes. It is meant for streams. From a socket
+/// with messages it receives one message after the other, cuts one that does not fit, and takes an empty
+/// one for the end.
 ///
 /// @param fd        the socket
 /// @param buf       where to put the bytes; may be NULL if `len` is 0
@@ -293,11 +294,11 @@ pub unsafe extern "C" fn sock_sendall(
 ///                  failure; that many are in `buf`, unless `flags` have `MSG_TRUNC`. May be NULL
 ///
 /// @return 0 once the buffer is full, or the negative of an error number, to which `errno` is set too.
-/// The errors are those of `sock_recv`; `*received` bytes were received all the same. With
+/// The errors are those of `sock_recv`; `*received` bytes were received nevertheless. With
 /// `sock_setinterrupt` on, `-EINTR` may also tell of control or urgent data in the stream, at which the
 /// kernel stopped. And:
 ///   - `-EPIPE`   the peer closed its side first
-///   - `-EINVAL`  `flags` has `MSG_PEEK`, with which no more than one receive can be of use
+///   - `-EINVAL`  `flags` has `MSG_PEEK`: a second receive would see the same bytes
 ///
 /// Safe to call from any thread, from a signal handler and after fork. When several threads receive
 /// from one stream at once, each gets a part of it.

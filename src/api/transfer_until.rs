@@ -23,13 +23,13 @@ use crate::{boundary, sys};
 /// @return how many bytes were sent, or the negative of an error number, to which `errno` is set too. The
 /// errors are those of `sock_send`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
-/// if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+/// If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+/// looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
 /// `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
@@ -72,13 +72,13 @@ pub unsafe extern "C" fn sock_send_until(
 /// empty message, or the negative of an error number, to which `errno` is set too. The
 /// errors are those of `sock_recv`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
-/// if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+/// If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+/// looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
 /// `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
@@ -121,13 +121,13 @@ pub unsafe extern "C" fn sock_recv_until(
 /// @return how many bytes were sent, or the negative of an error number, to which `errno` is set too. The
 /// errors are those of `sock_sendto`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
-/// if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+/// If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+/// looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
 /// `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
@@ -172,16 +172,16 @@ pub unsafe extern "C" fn sock_sendto_until(
 ///                  `LIBSOCK_FOREVER` for none
 /// @param token     a descriptor that cancels the wait once it is readable or hangs up; -1 for none
 ///
-/// @return how many bytes were received, which is 0 for an empty message, or the negative of an error number, to which `errno` is set too. The
-/// errors are those of `sock_recvfrom`, and:
+/// @return how many bytes were received, which is 0 for an empty message, or the negative of an error number,
+/// to which `errno` is set too. The errors are those of `sock_recvfrom`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
-/// if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+/// If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+/// looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
 /// `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
@@ -227,13 +227,13 @@ pub unsafe extern "C" fn sock_recvfrom_until(
 /// @return how many bytes were sent, or the negative of an error number, to which `errno` is set too. The
 /// errors are those of `sock_sendmsg`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
-/// if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+/// If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+/// looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
 /// `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
@@ -275,13 +275,13 @@ pub unsafe extern "C" fn sock_sendmsg_until(
 /// @return how many bytes were received, or the negative of an error number, to which `errno` is set too. The
 /// errors are those of `sock_recvmsg`, and:
 ///   - `-ETIMEDOUT`  the deadline has passed
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
-/// if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+/// If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+/// looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
 /// `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
@@ -316,7 +316,7 @@ pub unsafe extern "C" fn sock_recvmsg_until(
 /// Sends all of a buffer until a deadline, or until a token cancels it.
 ///
 /// It is `sock_sendall` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
-/// changed. It looks at both between any two steps, so that a peer that sends, or takes, without end holds it no longer.
+/// changed. It looks at both between any two steps, so that a peer which never stops cannot hold it for longer.
 ///
 /// @param fd        the socket
 /// @param buf       the bytes; may be NULL if `len` is 0
@@ -329,14 +329,14 @@ pub unsafe extern "C" fn sock_recvmsg_until(
 ///
 /// @return 0 once all are sent, or the negative of an error number, to which `errno` is set too. The
 /// errors are those of `sock_sendall`, and:
-///   - `-ETIMEDOUT`  the deadline has passed; `*sent` bytes were sent all the same
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ETIMEDOUT`  the deadline has passed; `*sent` bytes were sent nevertheless
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
-/// if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+/// If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+/// looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
 /// `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.
@@ -369,7 +369,7 @@ pub unsafe extern "C" fn sock_sendall_until(
 /// Receives until a buffer is full, a deadline has passed, or a token cancels it.
 ///
 /// It is `sock_recvall` with other limits: the deadline and the token hold in every mode, and the mode is neither obeyed nor
-/// changed. It looks at both between any two steps, so that a peer that sends, or takes, without end holds it no longer.
+/// changed. It looks at both between any two steps, so that a peer which never stops cannot hold it for longer.
 ///
 /// @param fd        the socket
 /// @param buf       where to put the bytes; may be NULL if `len` is 0
@@ -382,14 +382,14 @@ pub unsafe extern "C" fn sock_sendall_until(
 ///
 /// @return 0 once the buffer is full, or the negative of an error number, to which `errno` is set too. The
 /// errors are those of `sock_recvall`, and:
-///   - `-ETIMEDOUT`  the deadline has passed; `*received` bytes were received all the same
-///   - `-ECANCELED`  the token was readable, or had hung up, when there was something to wait for
-///   - `-EBADF`      `token` is negative and not -1, or is not open and there was something to wait for
+///   - `-ETIMEDOUT`  the deadline has passed; `*received` bytes were received nevertheless
+///   - `-ECANCELED`  the call had to wait, and the token was readable or had hung up
+///   - `-EBADF`      `token` is negative and not -1; or the call had to wait, and it is not open
 ///   - `-EINVAL`     `deadline` is not a number, or `token` is `fd`
 ///   - `-EOVERFLOW`  `deadline` is finite, and 2^63 nanoseconds or more
 ///
-/// A deadline that has passed is found before anything is tried, even if the socket is ready. A token is looked at only
-/// if there is something to wait for, and then before the socket: one that was cancelled before cancels the wait.
+/// If the deadline has already passed, the call fails before anything is tried, even if the socket is ready. The token is
+/// looked at only if the call has to wait, and then before the socket: a token that was cancelled earlier cancels it too.
 /// `MSG_DONTWAIT` still gives `-EAGAIN`. A signal ends the wait only with `sock_setinterrupt`.
 ///
 /// Safe to call from any thread, from a signal handler and after fork.

@@ -18,7 +18,7 @@ use crate::{boundary, operation, options};
 /// @return the events that are ready, more than 0, or the negative of an error number, to which `errno`
 /// is set too:
 ///   - `-EAGAIN`     `seconds` is 0 and nothing is ready
-///   - `-ETIMEDOUT`  nothing became ready in so many seconds
+///   - `-ETIMEDOUT`  nothing became ready within `seconds`
 ///   - `-EINTR`      a signal was handled, and `sock_setinterrupt` is on
 ///   - `-EINVAL`     `seconds` is negative or not a number, or `events` is negative or
 ///                   does not fit a short
