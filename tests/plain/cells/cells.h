@@ -124,6 +124,8 @@ struct story {
 };
 
 bool cell_exists(const struct cell *cell);
+/* Whether what is left for the next calls is the same each time: an error that ends TLS's send is left by chance. */
+bool cell_tells_next(const struct cell *cell);
 bool has_timeout(enum phase phase);
 double phase_timeout(enum phase phase);
 double phase_moment(enum phase phase);

@@ -1,11 +1,11 @@
 /*
  * Plays the cells, side by side, and compares what is told of them.
  *
- *   cells [--every N] [--at-once N] [--steady]
+ *   cells [--every N] [--at-once N] [--only PATTERN] [--nap SECONDS] [--steady]
  *
- * One in N of the cells, scattered over all of them; so many at once; with --steady the plain calls are compared with
- * themselves instead, which shows what is left to chance. LIBSOCK_ONLY is a pattern for the names of tests: an operation on
- * a kind of socket.
+ * One in N of the cells, scattered over all of them; so many at once; plain sleeps of so many seconds, whose lateness is the
+ * machine's; with --steady the plain calls are compared with themselves instead, which shows what is left to chance. The
+ * pattern, or LIBSOCK_ONLY, is for the names of tests: an operation on a kind of socket.
  */
 #include "cells.h"
 
@@ -35,13 +35,14 @@ static struct oracle {
     bool needed;
 } oracles[KINDS][OPERATIONS][EVENTS][VARIANTS];
 
+static const char *only;
+
 static bool wanted(const char *name)
 {
-    const char *pattern = getenv("LIBSOCK_ONLY");
     regex_t compiled;
-    if (!pattern || !*pattern)
+    if (!only || !*only)
         return true;
-    MUST(regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) == 0);
+    MUST(regcomp(&compiled, only, REG_EXTENDED | REG_NOSUB) == 0);
     bool matches = regexec(&compiled, name, 0, NULL, 0) == 0;
     regfree(&compiled);
     return matches;
@@ -137,7 +138,7 @@ static bool agrees(const struct cell *cell, const struct story *plain, const str
         return false;
     }
     snprintf(why, size, "the next calls");
-    return !strcmp(story->next, plain->next);
+    return !cell_tells_next(cell) || !strcmp(story->next, plain->next);
 }
 
 static bool judge(struct item *item, const struct story *plain, bool *again)
@@ -341,7 +342,8 @@ static void steady(void **arguments, int count)
     for (int i = 0; i < count; i++) {
         const struct oracle *oracle = arguments[i];
         const struct story *one = &first[i], *other = &oracle->story;
-        if (one->valid && other->valid && !strcmp(one->outcome, other->outcome) && !strcmp(one->next, other->next))
+        bool same_next = !cell_tells_next(&oracle->cell) || !strcmp(one->next, other->next);
+        if (one->valid && other->valid && !strcmp(one->outcome, other->outcome) && same_next)
             continue;
         differing++;
         printf("    %s on %s, %s, %s:\n        %s after %.1f ms [%s]%s\n        %s after %.1f ms [%s]%s\n", operation_names[oracle->cell.operation],
@@ -391,11 +393,16 @@ int main(int argc, char **argv)
 {
     int every = 1, at_once = 400;
     bool only_steady = false;
+    only = getenv("LIBSOCK_ONLY");
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--every") && i + 1 < argc)
             every = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--at-once") && i + 1 < argc)
             at_once = atoi(argv[++i]);
+        else if (!strcmp(argv[i], "--only") && i + 1 < argc)
+            only = argv[++i];
+        else if (!strcmp(argv[i], "--nap") && i + 1 < argc)
+            clock_nap = atof(argv[++i]);
         else if (!strcmp(argv[i], "--steady"))
             only_steady = true;
         else

@@ -40,16 +40,19 @@ static size_t receive_all(const struct scene *scene, int fd, long *last)
 {
     unsigned char room[64 << 10];
     size_t total = 0;
-    for (;;) {
+    for (bool called = false;;) {
         *last = recv(fd, room, sizeof room, MSG_DONTWAIT);
         if (*last > 0) {
             total += (size_t)*last;
+            called = false;
             continue;
         }
         int why = errno;
         struct pollfd entry = {.fd = fd, .events = POLLIN};
-        if (*last == 0 || why != EAGAIN || !scene->full || scene->kind->domain == AF_UNIX ||
-            poll(&entry, 1, 100) == 0 || !(entry.revents & POLLIN)) {
+        /* TIPC calls an end ready for ever. */
+        bool ends = *last == 0 || why != EAGAIN || !scene->full || scene->kind->domain == AF_UNIX || called;
+        called = true;
+        if (ends || poll(&entry, 1, 100) == 0 || !(entry.revents & POLLIN)) {
             errno = why;
             return total;
         }
@@ -137,6 +140,8 @@ void next_calls(struct scene *scene, size_t moved, int descriptor, char *text, s
     } else {
         size_t due = scene->filled + moved;
         say_end(scene, "itself", scene->self, NULL, text, size);
+        if (scene->kind->traits & SLUGGISH) /* What was sent just now is under way. */
+            sleep_until(now() + 0.02);
         say_end(scene, "the peer", scene->peer, scene->full ? &due : NULL, text, size);
     }
 }

@@ -2,6 +2,7 @@
 #include "cells.h"
 
 #include <math.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@ double phase_moment(enum phase phase)
 }
 
 static bool is_before(enum phase phase) { return phase == BEFORE || phase == BEFORE_BLOCKING || phase == DEADLINE_BEFORE; }
+static bool is_blocking(enum phase phase) { return phase == BLOCKING || phase == BLOCKING_SIGNALLED || phase == BEFORE_BLOCKING; }
 static bool is_signalled(enum phase phase) { return phase == SIGNALLED || phase == BLOCKING_SIGNALLED || phase == DEADLINE_SIGNALLED; }
 
 enum player cell_player(const struct cell *cell)
@@ -69,6 +71,9 @@ static bool happens_to(const struct kind *kind, enum operation operation, enum e
     case PEER_RD:
     case PEER_WR:
     case PEER_RDWR:
+        /* What comes after it is answered by a reset, and of a record there is always more. */
+        if (kind->traits & TLS && sends(operation) && event == PEER_RDWR)
+            return false;
         return kind->traits & SHUTS && operation != ACCEPT && (operation != CONNECT || (!tcp && connection));
     case CLOSED:
         /* A raw socket would be told by ICMP, now and then. */
@@ -83,7 +88,9 @@ static bool happens_to(const struct kind *kind, enum operation operation, enum e
         return receives(operation) && kind->protocol == 0 && (tcp || kind->traits & DATAGRAM);
     case TAKEN:
         /* poll(2) and a peek may see it first. */
-        return asleep && !waits(operation) && operation != PEEK && (operation == CONNECT ? !tcp : !(sends(operation) && kind->traits & STREAM));
+        if (kind->traits & TLS && receives(operation))
+            return false; /* who waits has it locked */
+        return asleep && !waits(operation) && operation != PEEK && (operation == CONNECT ? !tcp : !(sends(operation) && kind->traits & (STREAM | SLUGGISH)));
     case CORRUPT:
     case CORRUPT_READY:
         /* On a socket with O_NONBLOCK poll(2) takes them for data, and a mode may be kept so. */
@@ -91,6 +98,26 @@ static bool happens_to(const struct kind *kind, enum operation operation, enum e
     default:
         return !changes_mode(event) || asleep;
     }
+}
+
+static bool is_own_end(enum event event) { return event >= OWN_RD && event <= OWN_RDWR; }
+static bool is_peer_end(enum event event) { return event == PEER_WR || event == PEER_RDWR || event == CLOSED || event == RESET; }
+
+/* Where a plain wait ends by what nobody else is told of: poll(2) says nothing, and an attempt says that it would wait. A
+   blocking call is the kernel's own, and ends. */
+static bool is_untold(const struct kind *kind, enum operation operation, enum event event)
+{
+    if (waits(operation))
+        return false;
+    if (kind->protocol == IPPROTO_SCTP)
+        return operation == ACCEPT ? is_own_end(event) : receives(operation) ? is_own_end(event) && event != OWN_RD : is_peer_end(event);
+    return kind->domain == AF_TIPC && receives(operation) && event == OWN_RDWR;
+}
+
+bool cell_tells_next(const struct cell *cell)
+{
+    bool ends = is_own_end(cell->event) || is_peer_end(cell->event);
+    return !(cell->kind->traits & TLS && sends(cell->operation) && ends);
 }
 
 bool cell_exists(const struct cell *cell)
@@ -113,6 +140,9 @@ bool cell_exists(const struct cell *cell)
     /* poll(2) calls netlink ready whatever its peer has room for. */
     if (operation == WAIT_OUT && kind->domain == AF_NETLINK)
         return false;
+    /* SCTP tells of room by a timer, of a second and more. */
+    if (sends(operation) && kind->protocol == IPPROTO_SCTP && (cell->event == READY || changes_mode(cell->event)))
+        return false;
     /* By then it takes longer to be told of room than the tail is long. */
     if (cell->phase == IN_TAIL && sends(operation) && kind->traits & SLUGGISH && (cell->event == READY || changes_mode(cell->event)))
         return false;
@@ -127,6 +157,11 @@ bool cell_exists(const struct cell *cell)
             return false;
     }
     if (!has_timeout(cell->phase) && cell->event == NOTHING && asleep)
+        return false;
+    if (!is_blocking(cell->phase) && is_untold(kind, operation, cell->event))
+        return false;
+    /* It refuses MSG_CMSG_CLOEXEC. */
+    if (operation == RECVMSG && kind->domain == AF_PACKET)
         return false;
     return happens_to(kind, operation, cell->event, asleep);
 }

@@ -41,11 +41,12 @@ static void join_crowd(struct scene *scene, int fd)
         close(fd);
 }
 
-/* Sends until there is no room. TCP moves some on to the peer later. */
+/* Sends until there is no room. TCP and SCTP move some on to the peer later. */
 static size_t fill(const struct kind *kind, int fd)
 {
+    bool tcp = kind->traits & (TCP | TLS) || kind->protocol == IPPROTO_SCTP;
     size_t total = 0, chunk = kind->traits & STREAM ? sizeof junk : 1000;
-    for (int idle = 0; idle < (kind->traits & TCP ? 3 : 1);) {
+    for (int idle = 0; idle < (tcp ? 3 : 1);) {
         size_t before = total;
         for (size_t size = chunk; size > 0; size = size == chunk && kind->traits & STREAM ? 1 : 0) {
             ssize_t sent;
@@ -53,11 +54,11 @@ static size_t fill(const struct kind *kind, int fd)
                 total += (size_t)sent;
             MUST(errno == EAGAIN);
         }
-        idle = total == before ? idle + 1 : kind->traits & TCP ? 0 : 1;
-        if (kind->traits & TCP)
+        idle = total == before ? idle + 1 : tcp ? 0 : 1;
+        if (tcp)
             sleep_until(now() + 0.004);
     }
-    if (kind->traits & TCP) {
+    if (tcp) {
         /* In a buffer this much smaller, what still moves leaves no room. */
         int size = 4 << 10;
         must(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), "SO_SNDBUF");

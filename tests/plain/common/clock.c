@@ -8,7 +8,7 @@
 
 enum { SLEEPERS = 4, KEPT = 1 << 15 };
 
-static const double NAP = 0.004;
+double clock_nap = 0.004;
 
 /* Each sleeper's last sleeps: when they should have ended, and when they did. */
 static struct sleeper {
@@ -34,7 +34,7 @@ static void *sleep_on(void *argument)
 {
     struct sleeper *sleeper = argument;
     for (;;) {
-        double due = now() + NAP;
+        double due = now() + clock_nap;
         sleep_until(due);
         unsigned long count = atomic_load(&sleeper->count);
         sleeper->due[count % KEPT] = due;

@@ -19,7 +19,8 @@ enum trait {
     TCP = 16,        /* TCP's handshake: a client waits for the answer to its SYN */
     SHUTS = 32,      /* shutdown(2) means something */
     TWINS = 64,      /* two of them come from socketpair(2) alone */
-    SLUGGISH = 128,  /* when room is told of, and used, is a matter of its timers: MPTCP's */
+    SLUGGISH = 128,  /* when room is told of, and used, is a matter of its timers or workers: of MPTCP, SCTP, vsock */
+    TLS = 256,       /* encrypted by the kernel: TCP with an upper protocol */
 };
 
 struct kind {
@@ -50,6 +51,8 @@ struct address address_of(int fd);
 /* clock.c: time, and how late a plain sleep is */
 
 void sleep_until(double moment);
+/* How long a plain sleep is. */
+extern double clock_nap;
 void clock_setup(void);
 /* By how much a plain sleep between two moments was late at worst. */
 double clock_late(double from, double to);
