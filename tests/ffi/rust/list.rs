@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use std::{env, fs, process, thread};
+use std::{env, fs, process, ptr, slice, thread};
 
 type Outcome = Result<String, Box<dyn Error>>;
 
 /// What a noisy machine may be late by.
-const LATE: Duration = Duration::from_secs(2);
+const LATE: Duration = Duration::from_secs(5);
 /// Longer than any check takes: what ends only then has not been ended.
 const LONG: Duration = Duration::from_secs(20);
 const TCP_LINGER_0: [c_int; 2] = [1, 0];
@@ -143,9 +143,8 @@ fn counts() -> Outcome {
         near.until(&token).send_all(&big).expect_err("there is not that much room")
     });
     assert!(Cancelled::is(&partial.error) && 0 < partial.transferred && partial.transferred < big.len());
-    let mut came = vec![0; big.len()];
-    let received = far.until(Duration::from_millis(50)).recv_all(&mut came).expect_err("only a part was sent");
-    assert_eq!((received.transferred, received.error.kind()), (partial.transferred, ErrorKind::TimedOut));
+    far.until(LONG).recv_all(&mut vec![0; partial.transferred])?;
+    assert_eq!(kind(far.until(ms(20)).recv(&mut [0])), Some(ErrorKind::TimedOut), "more came than is told");
 
     near.send_all(b"begin")?;
     far.set_mode(Mode::Timeout(ms(20)))?;
@@ -186,10 +185,11 @@ fn errors() -> Outcome {
     assert_eq!(error.to_string(), "No such host");
     is_error(&LookupError::NoHost);
     assert!(format!("{near:?} {:?} {token:?}", near.until(&token)).contains("UnixStream"));
+    // A port that is taken, and where nobody listens.
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    drop(listener);
-    let refused = dial(&address.ip().to_string(), address.port().to_string().as_str(), Mode::Timeout(LONG));
+    let connected = TcpStream::connect(listener.local_addr()?)?;
+    let port = connected.local_addr()?.port().to_string();
+    let refused = dial("127.0.0.1", port.as_str(), Mode::Timeout(LONG));
     assert_eq!(kind(refused), Some(ErrorKind::ConnectionRefused));
     assert!(near.set_mode(Mode::Timeout(Duration::MAX)).is_err());
     ok()
@@ -215,13 +215,18 @@ fn zero_sizes() -> Outcome {
 /// A size of more than 32 bits is not cut.
 fn large_sizes() -> Outcome {
     let (near, far) = pair();
-    // It is the system's zeros until it is written to.
-    let mut buf = vec![0; (1 << 32) + 2];
+    let size = (1 << 32) + 2;
+    // SAFETY: it is new memory, which costs nothing until it is written to, and is never given back.
+    let buf = unsafe {
+        let start = mmap(ptr::null_mut(), size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+        assert_ne!(start.addr(), usize::MAX, "there is no room");
+        slice::from_raw_parts_mut(start.cast::<u8>(), size)
+    };
     far.send_all(b"begin")?;
-    assert_eq!(near.recv(&mut buf)?, 5);
+    assert_eq!(near.recv(buf)?, 5);
     far.send_all(b"again")?;
     drop(far);
-    let partial = near.recv_all(&mut buf).expect_err("not all came");
+    let partial = near.recv_all(buf).expect_err("not all came");
     assert_eq!((partial.transferred, &buf[..5]), (5, &b"again"[..]));
     ok()
 }
@@ -284,7 +289,7 @@ fn interrupted() -> Outcome {
     })?;
     assert_eq!(&whole, b"begin");
     drop(storm);
-    assert!(HANDLED.load(Ordering::Relaxed) > 5);
+    assert!(HANDLED.load(Ordering::Relaxed) >= 2);
     ok()
 }
 
@@ -370,13 +375,13 @@ fn deadlines() -> Outcome {
     assert_eq!(kind(near.until(Duration::ZERO).recv(&mut [0])), timed_out, "it is past");
     assert_eq!(near.until(Duration::MAX).recv(&mut [0])?, 1);
     assert_eq!(near.until(start + Duration::from_secs(1 << 40)).recv(&mut [0])?, 1);
-    let within = Until::from(ms(100));
-    assert_eq!(near.until(within.clone()).recv(&mut [0])?, 1);
+    assert_eq!(near.until(LONG).recv(&mut [0])?, 1);
     let start = Instant::now();
+    let within = Until::from(ms(100));
     assert_eq!(kind(near.until(within.clone()).recv_from(&mut [0])), timed_out);
     assert_eq!(kind(near.until(within.clone()).recv_line(&mut LineBuffer::default())), timed_out);
     assert_eq!(kind(listen("127.0.0.1", "0", 0)?.until(within).accept()), timed_out);
-    assert_on_time(start, ms(50));
+    assert_on_time(start, ms(100));
     assert_eq!(near.mode()?, Mode::Blocking);
 
     // Once the one place in its queue is taken, a listener answers nobody.
@@ -518,25 +523,25 @@ fn bare(family: c_int) -> io::Result<OwnedFd> {
 
 /// An entry in the error queue makes nothing spin, before a signal and after it.
 fn error_queue() -> Outcome {
-    let closed = UdpSocket::bind("127.0.0.1:0")?;
-    let address = closed.local_addr()?;
-    drop(closed);
+    // What is connected elsewhere takes nothing from anybody else.
+    let elsewhere = UdpSocket::bind("127.0.0.1:0")?;
+    elsewhere.connect("127.0.0.1:9")?;
     let plain = UdpSocket::bind("127.0.0.1:0")?;
     let on: c_int = 1;
     // SAFETY: the option is an int.
     unsafe { setsockopt(plain.as_raw_fd(), 0, IP_RECVERR, (&raw const on).cast(), 4) };
-    plain.connect(address)?;
+    plain.connect(elsewhere.local_addr()?)?;
     let waiting = Socket::from(plain);
     waiting.send(b"x")?;
     assert_eq!(kind(waiting.recv(&mut [0])), Some(ErrorKind::ConnectionRefused));
-    waiting.set_mode(Mode::Timeout(ms(500)))?;
+    waiting.set_mode(Mode::Timeout(ms(300)))?;
     let _storm = signals();
     let (start, used) = (Instant::now(), processor_time());
     assert_eq!(kind(waiting.recv(&mut [0])), Some(ErrorKind::TimedOut));
-    assert_eq!(kind(waiting.until(ms(500)).recv(&mut [0])), Some(ErrorKind::TimedOut));
-    assert_on_time(start, ms(1000));
+    assert_eq!(kind(waiting.until(ms(300)).recv(&mut [0])), Some(ErrorKind::TimedOut));
+    assert_on_time(start, ms(600));
     let used = processor_time().saturating_sub(used);
-    assert!(used < ms(300), "{used:?} of processor time in waits of 1 s");
+    assert!(used < ms(200), "{used:?} of processor time in waits of 0.6 s");
     ok()
 }
 
@@ -544,7 +549,7 @@ fn error_queue() -> Outcome {
 fn accept_taken() -> Outcome {
     let _storm = signals();
     let mut taken = 0;
-    for _ in 0..5 {
+    for _ in 0..3 {
         let listener = listen("127.0.0.1", "0", 0)?;
         listener.set_mode(Mode::Timeout(ms(300)))?;
         let address = inet(&listener.local_addr()?);
@@ -562,7 +567,7 @@ fn accept_taken() -> Outcome {
             Ok(())
         })?;
     }
-    Ok(format!("{taken} of 5 were taken"))
+    Ok(format!("{taken} of 3 were taken"))
 }
 
 /// A program ends while a thread of it waits.
@@ -676,11 +681,14 @@ const SO_LINGER: c_int = 13;
 const IP_RECVERR: c_int = 11;
 const AF_UNIX: c_int = 1;
 const CLOCK_PROCESS_CPUTIME_ID: c_int = 2;
+const PROT_READ_WRITE: c_int = 3;
+const MAP_PRIVATE_ANONYMOUS_NORESERVE: c_int = 0x4022;
 unsafe extern "C" {
     fn signal(signal: c_int, handler: extern "C" fn(c_int)) -> usize;
     fn pthread_self() -> c_ulong;
     fn pthread_kill(thread: c_ulong, signal: c_int) -> c_int;
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, length: u32) -> c_int;
     fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int;
+    fn mmap(at: *mut c_void, size: usize, protection: c_int, flags: c_int, fd: c_int, offset: c_long) -> *mut c_void;
     fn clock_gettime(clock: c_int, time: *mut [c_long; 2]) -> c_int;
 }

@@ -17,7 +17,7 @@ var often: usize = 100;
 /// Longer than any check takes: what ends only then has not been ended.
 const long: Io.Duration = .fromSeconds(20);
 /// What a noisy machine may be late by.
-const late: Io.Duration = .fromSeconds(2);
+const late: Io.Duration = .fromSeconds(5);
 
 fn ms(milliseconds: i64) Io.Duration {
     return .fromMilliseconds(milliseconds);
@@ -165,8 +165,10 @@ fn counts() !void {
     var received: usize = 0;
     try expectError(error.Canceled, near.until(.{ .token = token }).sendAll(big, &sent));
     try expect(0 < sent and sent < big.len);
-    try expectError(error.Timeout, far.until(within(ms(50))).recvAll(big, &received));
+    try far.until(within(long)).recvAll(big[0..sent], &received);
     try expectEqual(sent, received);
+    try expectError(error.Timeout, far.until(within(ms(20))).recvAll(big, &received));
+    try expectEqual(0, received);
     try near.sendAll("begin", &sent);
     try expectEqual(5, sent);
     try far.recvAll(big[0..5], &received);
@@ -244,10 +246,14 @@ fn errors() !void {
     try expectError(error.SocketUnconnected, listener.socket.recv(&byte));
     try expectError(error.SocketUnconnected, listener.socket.remoteAddress());
     listener.socket.close();
-    try expectError(error.ConnectionRefused, Socket.dial("127.0.0.1", listener.port(), long));
+    // A port that is taken, and where nobody listens.
+    const taken = try connected.localAddress();
     var own: Socket = .{ .fd = std.c.socket(std.c.AF.INET, std.c.SOCK.STREAM, 0) };
     defer own.close();
-    try expectError(error.ConnectionRefused, own.until(within(long)).connect(address));
+    try expectError(error.ConnectionRefused, own.until(within(long)).connect(taken));
+    var digits: [8]u8 = undefined;
+    const port = try std.fmt.bufPrint(&digits, "{d}", .{try taken.port()});
+    try expectError(error.ConnectionRefused, Socket.dial("127.0.0.1", port, long));
     try expectError(error.AddressUnavailable, Socket.listen("192.0.2.1", "0", 0));
     try expectError(error.FileNotFound, Socket.dial("/no/such/path", null, long));
     try expectError(error.InvalidArgument, Socket.dial("/no/such/path", "7", long));
@@ -258,7 +264,7 @@ fn errors() !void {
     const big = try gpa.alloc(u8, 1 << 17);
     defer gpa.free(big);
     try expectError(error.MessageOversize, udp.socket.sendTo(big, try udp.socket.localAddress()));
-    try expectError(error.AccessDenied, udp.socket.sendTo("x", try .parse("255.255.255.255", 7)));
+    try expectError(error.AccessDenied, udp.socket.sendTo("x", try .parse("127.255.255.255", 7)));
     try limited();
 }
 
@@ -328,7 +334,7 @@ fn interrupted() !void {
     var received: usize = 0;
     try expectError(error.Interrupted, near.until(within(long)).recvAll(&bytes, &received));
     try expectEqual(2, received);
-    try expect(Storm.handled.load(.monotonic) > 5);
+    try expect(Storm.handled.load(.monotonic) >= 2);
 }
 
 fn shutdownAfter(socket: Socket, duration: Io.Duration) void {
@@ -404,8 +410,8 @@ fn deadlines() !void {
     try expectError(error.Timeout, near.until(.{ .deadline = .zero }).recv(&bytes));
     try expectEqual(1, try near.until(within(.max)).recv(bytes[0..1]));
     try expectEqual(1, try near.until(within(.fromSeconds(1 << 40))).recv(bytes[0..1]));
+    try expectEqual(1, try near.until(within(long)).recv(bytes[0..1]));
     const soon = within(ms(100));
-    try expectEqual(1, try near.until(soon).recv(bytes[0..1]));
     var listener: Local = try .init("0");
     defer listener.socket.close();
     try expectError(error.Timeout, near.until(soon).recvAll(&bytes, null));
@@ -588,26 +594,27 @@ fn unix() !void {
 
 /// An entry in the error queue makes nothing spin, before a signal and after it.
 fn errorQueue() !void {
-    var gone: Local = try .init("0/udp");
-    const address = try gone.socket.localAddress();
+    // What is connected elsewhere takes nothing from anybody else.
+    var elsewhere: Local = try .init("0/udp");
+    defer elsewhere.socket.close();
+    try elsewhere.socket.connect(try .parse("127.0.0.1", 9));
     var waiting: Local = try .init("0/udp");
     defer waiting.socket.close();
     setOption(waiting.socket, std.c.IPPROTO.IP, 11, @as(c_int, 1)); // IP_RECVERR
-    try waiting.socket.connect(address);
-    gone.socket.close();
+    try waiting.socket.connect(try elsewhere.socket.localAddress());
     var byte: [1]u8 = undefined;
     try expectEqual(1, try waiting.socket.send("x"));
     try expectError(error.ConnectionRefused, waiting.socket.recv(&byte));
-    try waiting.socket.setTimeout(ms(500));
+    try waiting.socket.setTimeout(ms(300));
     var storm: Storm = .{};
     try storm.begin();
     defer storm.end();
     const start = now();
     const used = processorTime();
     try expectError(error.Timeout, waiting.socket.recv(&byte));
-    try expectError(error.Timeout, waiting.socket.until(within(ms(500))).recv(&byte));
-    try expectOnTime(start, ms(1000));
-    try expect(processorTime().nanoseconds - used.nanoseconds < ms(300).nanoseconds);
+    try expectError(error.Timeout, waiting.socket.until(within(ms(300))).recv(&byte));
+    try expectOnTime(start, ms(600));
+    try expect(processorTime().nanoseconds - used.nanoseconds < ms(200).nanoseconds);
 }
 
 fn connectAfter(address: sock.Address, duration: Io.Duration) void {
@@ -627,7 +634,7 @@ fn acceptTaken() !void {
     var storm: Storm = .{};
     try storm.begin();
     defer storm.end();
-    for (0..5) |_| {
+    for (0..3) |_| {
         var listener: Local = try .init("0");
         defer listener.socket.close();
         try listener.socket.setTimeout(ms(300));
@@ -701,7 +708,8 @@ pub fn main(init: std.process.Init) !void {
     gpa = init.gpa;
     const arguments = try init.minimal.args.toSlice(init.arena.allocator());
     if (arguments.len > 1) often = try std.fmt.parseInt(usize, arguments[1], 10);
-    var writer = Io.File.stdout().writer(io, &.{});
+    var line: [128]u8 = undefined;
+    var writer = Io.File.stdout().writer(io, &line);
     inline for (@typeInfo(@TypeOf(checks)).@"struct".fields) |check| {
         if (arguments.len < 4 or std.mem.eql(u8, arguments[3], check.name)) {
             if (@field(checks, check.name)()) {
@@ -710,6 +718,7 @@ pub fn main(init: std.process.Init) !void {
                 try writer.interface.print("not ok {s}: {t}\n", .{ check.name, err });
                 if (@errorReturnTrace()) |trace| std.debug.dumpErrorReturnTrace(trace);
             }
+            try writer.interface.flush();
         }
     }
 }
