@@ -11,7 +11,8 @@ python3 -m pip install --break-system-packages ruff==0.17.6
 
 # Node.js
 command -v npm >/dev/null || install nodejs npm
-npm install --no-audit --no-fund --prefix "$build/ffi-node" koffi@3.3.4
+npm install --no-audit --no-fund --prefix "$build/ffi-node" koffi@3.3.4 \
+    eslint@9.39.5 @eslint/js@9.39.5 typescript@5.9.3 @types/node@20.19.43
 
 # Ruby: fiddle is a part of it.
 install ruby rubocop
