@@ -69,7 +69,7 @@ func within(t *testing.T, f func()) {
 	go func() { defer close(done); f() }()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(10 * time.Second):
 		t.Fatal("it waits on")
 	}
 }
@@ -426,17 +426,17 @@ func TestDialCanceled(t *testing.T) {
 			want(t, err, context.Canceled)
 		})
 	}
+	start := time.Now()
 	ctx, cancel := context.WithTimeout(background, 50*time.Millisecond)
 	defer cancel()
-	start := time.Now()
 	_, err = sock.DialContext(ctx, "tcp", full)
 	want(t, err, context.DeadlineExceeded, os.ErrDeadlineExceeded)
-	took(t, start, 40*time.Millisecond)
+	took(t, start, 50*time.Millisecond)
 	start = time.Now()
 	_, err = sock.DialTimeout("tcp", full, 50*time.Millisecond)
 	want(t, err, os.ErrDeadlineExceeded)
 	took(t, start, 50*time.Millisecond)
-	expect(t, descriptors(t) == before, descriptors(t), "descriptors, not", before)
+	expect(t, descriptors(t) <= before, descriptors(t), "descriptors, not", before)
 	_, err = sock.ListenContext(ctx, "tcp", "127.0.0.1:0")
 	want(t, err, context.DeadlineExceeded)
 }
@@ -707,6 +707,7 @@ func TestErrorQueue(t *testing.T) {
 	_, err = conn.Read(make([]byte, 1))
 	want(t, err, syscall.ECONNREFUSED)
 	check(t, conn.SetTimeout(time.Second))
+	runtime.GC() // Not that of other tests.
 	used, start := processorTime(), time.Now()
 	_, err = conn.Read(make([]byte, 1))
 	want(t, err, os.ErrDeadlineExceeded)
@@ -726,7 +727,9 @@ func TestAcceptTaken(t *testing.T) {
 		raw.Control(func(number uintptr) { fd, err = syscall.Dup(int(number)) })
 		check(t, err)
 		check(t, listener.SetTimeout(200*time.Millisecond))
+		taken := make(chan struct{})
 		time.AfterFunc(100*time.Millisecond, func() {
+			defer close(taken)
 			if conn, err := net.Dial("tcp", listener.Addr().String()); err == nil {
 				defer conn.Close()
 				syscall.Accept(fd)
@@ -737,7 +740,7 @@ func TestAcceptTaken(t *testing.T) {
 			want(t, err, os.ErrDeadlineExceeded)
 			took(t, start, 200*time.Millisecond)
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-taken
 		syscall.Close(fd)
 	}
 }
