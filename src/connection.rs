@@ -132,9 +132,12 @@ impl Connection<'_> {
         }
         sys::set_nonblocking(self.socket, true)?;
         let result = self.begin();
-        // Unless another thread has set a mode meanwhile that has the flag.
+        // Unless another thread sets a mode meanwhile that has the flag.
         if !mode::has_flag(self.socket) {
             sys::set_nonblocking(self.socket, false)?;
+            if mode::has_flag(self.socket) {
+                sys::set_nonblocking(self.socket, true)?;
+            }
         }
         result
     }

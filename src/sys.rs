@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use libc::{c_int, c_short, c_ulong, c_void, fd_set, msghdr, pollfd, sockaddr, socklen_t, timespec};
 
 use crate::errno::{Errno, Result};
+use crate::options;
 
 /// The whole errno story: -1 becomes the calling thread's errno value.
 macro_rules! syscall {
@@ -80,10 +81,21 @@ pub fn recv_at_most(socket: BorrowedFd, data: *mut c_void, len: usize, flags: c_
 /// Receives a message. Descriptors that come with it are close-on-exec, which the kernel repeats in the
 /// message's flags: of that a caller sees only what it has asked for itself.
 pub fn recvmsg(socket: BorrowedFd, message: *mut msghdr, flags: c_int) -> Result<usize> {
-    let received = syscall!(recvmsg(socket.as_raw_fd(), message, flags | libc::MSG_CMSG_CLOEXEC))?;
+    let receive = |flags| syscall!(recvmsg(socket.as_raw_fd(), message, flags));
+    let received = match receive(flags | libc::MSG_CMSG_CLOEXEC) {
+        Err(Errno::INVAL) if is_without_descriptors(socket) => receive(flags)?,
+        received => received?,
+    };
     // SAFETY: the kernel has just written to it.
     unsafe { (*message).msg_flags &= !libc::MSG_CMSG_CLOEXEC | flags };
     Ok(received as usize)
+}
+
+/// Whether no descriptors come with a message on this kind of socket, so that it may not know the flag for them.
+#[cold]
+fn is_without_descriptors(socket: BorrowedFd) -> bool {
+    let known = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+    options::domain(socket).is_ok_and(|domain| !known.contains(&domain))
 }
 
 /// A place for a peer's address that the caller may not have given.

@@ -336,7 +336,7 @@ impl Settings {
             beyond if beyond == TCP_MARK + 1 => Shape::Share(true),
             POLLED_MARK => Shape::Polled(false),
             beyond if beyond == POLLED_MARK + 1 => Shape::Polled(true),
-            _ if self.home != Home::Socket => Shape::Other,
+            _ if self.home != Home::Socket || self.word.is_some_and(|word| word.form == Form::Tcp) => Shape::Other,
             _ if send + 1 == receive / 2 => Shape::Share(false),
             _ if send == receive / 2 => Shape::Share(true),
             _ => Shape::Other,
