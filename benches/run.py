@@ -243,9 +243,9 @@ class Benchmark:
                                                  ("unix", 4096, "4 KiB", 0, 1.03)):
             self.timed("bulk on one core", f"{domain}, calls of {name}", ["bulk", domain, step, 8 if quick else 64, 1, buffer],
                        rounds(41), [f"ratio {goal}"], peers=self.among(scripts=False))
-        asked = [peer for peer in self.peers if peer != "luasocket"]
         for size, name in ((64, "64 bytes"), (64 << 10, "64 KiB")):
-            self.timed("one deadline", f"an answer of {name}", ["request", size, 10 if quick else 50], rounds(41), peers=asked)
+            self.timed("one deadline", f"an answer of {name}", ["request", size, 10 if quick else 50], rounds(41),
+                       peers=list(self.peers))
         for domain in ("unix", "tcp"):
             self.timed("lines", f"lines of 64 bytes, {domain}", ["lines", domain, 10 if quick else 50], rounds(21), ["ratio 1.00"],
                        peers=self.only("blocking", "libsock", "apr", "glib", "nspr", "luasocket"))
@@ -269,8 +269,8 @@ class Benchmark:
                                      ("request-ready", ["exactly 2"]), ("request-waiting", ["at most 4"]), ("lines", [])):
                 large = operation.startswith(("sendall", "recvall"))
                 peers = {"accept-unix": self.only("blocking", "libsock"),
-                         "request-ready": [peer for peer in asked if peer != "go"],
-                         "request-waiting": [peer for peer in asked if peer != "go"],
+                         "request-ready": [peer for peer in self.peers if peer != "go"],
+                         "request-waiting": [peer for peer in self.peers if peer != "go"],
                          "lines": self.only("blocking", "libsock", "apr", "glib", "nspr", "luasocket")}.get(operation)
                 self.calls(operation, (1, 3) if quick or large else (5, 25), goals, rounds(5) if large else 1, peers)
         for operation in ("recv", "send"):

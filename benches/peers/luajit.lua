@@ -147,6 +147,24 @@ function measures.bulk(domain, step, mebibytes)
   print((clock(MONOTONIC) - start) / mebibytes)
 end
 
+local function exchange(client, length)
+  local deadline = clock(MONOTONIC) + TIMEOUT * 1e9
+  client:settimeout((deadline - clock(MONOTONIC)) / 1e9)
+  assert(client:send(MESSAGE))
+  client:settimeout((deadline - clock(MONOTONIC)) / 1e9, "t")
+  assert(client:receive(length))
+end
+
+function measures.request(length, batches)
+  pin(0)
+  local server = io.popen(("%s server %d"):format(os.getenv("BENCH"), length))
+  local client = assert(socket.connect("127.0.0.1", server:read("*n")))
+  client:setoption("tcp-nodelay", true)
+  timed(MONOTONIC, tonumber(batches), 20, nothing, function() exchange(client, tonumber(length)) end, nothing)
+  client:close()
+  server:close()
+end
+
 local LINE = ("x"):rep(63) .. "\n"
 
 function measures.lines(domain, batches)
@@ -231,6 +249,12 @@ function measures.calls(operation, count)
     ["connect"] = { function() assert(table.remove(unconnected):connect(address, port)) end },
     ["settimeout"] = { function() client:settimeout(TIMEOUT) end },
     ["settimeout-same"] = { function() client:settimeout(TIMEOUT) end },
+    ["request-ready"] = { function() exchange(client, 64) end, send },
+    ["request-waiting"] = { function() exchange(client, 64) end, function()
+      server:receive(64)
+      C.usleep(5000)
+      send()
+    end },
     ["lines"] = { function() for _ = 1, 64 do assert(client:receive("*l")) end end,
       function() server:send(LINE:rep(64)) end },
   }
