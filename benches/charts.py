@@ -134,7 +134,7 @@ def geometric(chosen, peers):
 def costs(chart, left, right, top, step, peers, values):
     """A bar for each peer: what it takes more than plain blocking calls."""
     bottom = top + step * len(peers)
-    most = max(1.4, math.ceil(max(values.values()) * 10) / 10)
+    most = max([1.4, *(math.ceil(value * 10) / 10 for value in values.values())])
     place = Scale(1.0, most, left, right)
     step_of_grid = next(each for each in (0.1, 0.2, 0.5, 1, 2, 5, 10) if (most - 1) / each <= 4)
     for tick in (1 + step_of_grid * i for i in range(int((most - 1) / step_of_grid) + 1)):

@@ -29,7 +29,7 @@ bench-build: $(build)/libsock.so
 	mkdir -p $(build)/benches
 	$(RUSTC) --edition 2024 -O -C panic=abort --crate-type staticlib -o $(build)/benches/librust.a $(bench_source)/peers/rust.rs
 	$(if $(bench_go),cd $(bench_source)/peers && CGO_ENABLED=0 GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local \
-	    GOCACHE=$(built)/benches/go-cache $(bench_go) build -o $(built)/benches/go go.go,rm -f $(build)/benches/go)
+	    GOCACHE=$(built)/benches/go-cache GOPATH=$(built)/benches/go-path $(bench_go) build -buildvcs=false -o $(built)/benches/go go.go,rm -f $(build)/benches/go)
 	$(CC) -std=c11 -D_GNU_SOURCE -DRUST_VERSION='"$(word 2,$(shell $(RUSTC) --version))"' -Wall -Wextra -pedantic $(CFLAGS) \
 	    -I$(source)/include $(if $(bench_found),$(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(bench_found)))) \
 	    -o $(build)/benches/bench $(bench_files) -pthread $(build)/benches/librust.a -L$(build) -lsock -Wl,-rpath,$(built) \
