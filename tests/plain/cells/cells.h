@@ -66,6 +66,9 @@ void elsewhere_settimeout(int fd, double seconds);
 
 /* scene.c: what is there, and what happens */
 
+/* Within so many seconds a packet and the answer to it are there, also where a busy kernel leaves them to a thread of its own. */
+static const double DELIVERY = 0.005;
+
 enum event {
     NOTHING, READY, HALF, URGENT,
     OWN_RD, OWN_WR, OWN_RDWR, PEER_RD, PEER_WR, PEER_RDWR,
@@ -86,6 +89,7 @@ struct scene {
     int crowd[16], crowd_size; /* whoever else is there */
     bool full;     /* there is no room to send */
     size_t filled; /* bytes that were sent until there was none, and are still there */
+    bool denied;   /* the kernel refused what was to happen */
 };
 
 void scene_set(struct scene *scene, const struct kind *kind, enum operation operation, bool full);
@@ -119,6 +123,7 @@ struct story {
     size_t moved;   /* by calls that count */
     bool over;      /* it ended; else it slept on, and was rescued */
     bool premature; /* it ended before anything happened */
+    bool denied;    /* the kernel refused what was to happen */
     double began, happened, ended, busy;
     enum sleep where; /* when it happened */
 };

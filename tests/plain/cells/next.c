@@ -80,8 +80,10 @@ static void say_end(const struct scene *scene, const char *name, int fd, const s
     errno = last < 0 ? errno : 0;
     say(text, size, " %s", word(last));
     say(text, size, " %s", word(recv(fd, &(char){0}, 1, MSG_DONTWAIT)));
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         say(text, size, "%s %s", i ? "" : " send", word(send(fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL)));
+        sleep_until(now() + DELIVERY);
+    }
     int error = pending_error(fd);
     say(text, size, " error %s", error ? error_name(error) : "0");
 }

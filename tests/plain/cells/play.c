@@ -215,6 +215,7 @@ static void go_on(const struct cell *cell, enum player player, struct scene *sce
         must(sock_settimeout(scene->self, cell->event == LONGER ? timeout + 0.3 : timeout - 0.3), "sock_settimeout");
     if (cell->event != NOTHING)
         story->valid = scene_happen(scene, cell->event);
+    story->denied = scene->denied;
 }
 
 void play(const struct cell *cell, enum player player, struct story *story)
