@@ -182,10 +182,20 @@ my @checks = (
             instant_after(50_000);
             dies(sub { Sock->dial('127.0.0.1', $port, 20) }, qr/^interrupted$/);
         }
-        for (1 .. 30) {
-            instant_after(int rand 300);
-            eval { my $other = Sock->dial('localhost', $port, 0.01); sleep 0.01; 1 };
+        my $open = Sock->listen('127.0.0.1', 0, 4096);    # And where somebody answers, at any moment.
+        (undef, $port) = $open->local_address;
+        my $armed = 0;
+        local $SIG{INT} = sub { $armed-- && die "interrupted\n" };
+        for (1 .. 100) {
+            eval {
+                $armed = 1;
+                instant_after(int rand 600);
+                Sock->dial('127.0.0.1', $port, 5);
+                sleep 0.0001 while $armed > 0;
+                1;
+            };
         }
+        $open->close;
         assert(descriptors == $before + 1 || descriptors == $before, descriptors . " descriptors, not $before");
         return;
     },

@@ -192,6 +192,25 @@ $checks = [
             c()->instant_after(50_000);
             throws(Interruption::class, fn () => Socket::dial('127.0.0.1', $port, 20));
         }
+        // And where somebody answers, at any moment.
+        $open = Socket::listen('127.0.0.1', 0, 4096);
+        $armed = false;
+        pcntl_signal(SIGINT, function () use (&$armed) {
+            [$raise, $armed] = [$armed, false];
+            $raise && throw new Interruption();
+        });
+        for ($i = 0; $i < 100; $i++) {
+            try {
+                $armed = true;
+                c()->instant_after(random_int(0, 600));
+                Socket::dial('127.0.0.1', $open->localAddress()[1], 5);
+                while ($armed) {
+                    usleep(100);
+                }
+            } catch (Interruption) {
+            }
+        }
+        $open->close();
         check(descriptors() <= $before + 1, descriptors() . " descriptors, not $before");
     },
     'dropped' => function () use ($often): void {
