@@ -52,10 +52,19 @@ pub fn signal(eventfd: BorrowedFd) -> Result<()> {
     syscall!(write(eventfd.as_raw_fd(), (&raw const one).cast(), size_of_val(&one))).map(drop)
 }
 
-/// A timer that never expires, unless [`expire_now`] makes it: close-on-exec, and reading from it never
+/// A timer that never expires, unless [`set_ticks`] or [`expire_now`] makes it: close-on-exec, and reading from it never
 /// waits.
 pub fn timerfd() -> Result<OwnedFd> {
     owned(syscall!(timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK))?)
+}
+
+/// Makes a timer readable for good, if the kernel was built to (`CONFIG_CHECKPOINT_RESTORE`), without an interrupt. It
+/// refuses what is no timer, with `ENOTTY`.
+pub fn set_ticks(timer: BorrowedFd) -> Result<()> {
+    /// `_IOW('T', 0, __u64)`, as all but a few architectures number it; on these it is refused.
+    const TFD_IOC_SET_TICKS: u32 = 0x4008_5400;
+    let ticks = 1_u64;
+    syscall!(ioctl(timer.as_raw_fd(), TFD_IOC_SET_TICKS as _, &raw const ticks)).map(drop)
 }
 
 /// Makes a timer readable for good. The kernel refuses what is no timer with `EINVAL`.

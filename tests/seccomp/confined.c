@@ -24,6 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* glibc's header lacks it, and the kernel's cannot be had beside that. */
+#define TFD_IOC_SET_TICKS _IOW('T', 0, uint64_t)
+
 int withheld = -1, refused = -1, refusal;
 pthread_t confined;
 
