@@ -139,15 +139,19 @@ pub const Address = struct {
             error.NameTooLong => |e| return e,
         };
         var digits: [8]u8 = undefined;
-        const service = if (number) |p| std.fmt.bufPrintSentinel(&digits, "{d}", .{p}, 0) catch unreachable else null;
+        var service: ?[*:0]const u8 = null;
+        if (number) |n| service = (std.fmt.bufPrintSentinel(&digits, "{d}", .{n}, 0) catch unreachable).ptr;
         var address: Address = .{};
-        _ = try result(sock_address(terminated, if (service) |digits_of_port| digits_of_port.ptr else null, &address.storage, &address.length));
+        _ = try result(sock_address(terminated, service, &address.storage, &address.length));
         return address;
     }
 
     pub fn fromIp(address: Io.net.IpAddress) Address {
         return switch (address) {
-            .ip4 => |ip4| of(std.posix.sockaddr.in{ .port = std.mem.nativeToBig(u16, ip4.port), .addr = @bitCast(ip4.bytes) }),
+            .ip4 => |ip4| of(std.posix.sockaddr.in{
+                .port = std.mem.nativeToBig(u16, ip4.port),
+                .addr = @bitCast(ip4.bytes),
+            }),
             .ip6 => |ip6| of(std.posix.sockaddr.in6{
                 .port = std.mem.nativeToBig(u16, ip6.port),
                 .flowinfo = ip6.flow,
@@ -385,7 +389,10 @@ pub const Socket = struct {
 
     /// An `Io.Reader` of the stream.
     pub fn reader(self: Socket, buffer: []u8) Reader {
-        return .{ .socket = self, .interface = .{ .vtable = &.{ .stream = Reader.stream }, .buffer = buffer, .seek = 0, .end = 0 } };
+        return .{
+            .socket = self,
+            .interface = .{ .vtable = &.{ .stream = Reader.stream }, .buffer = buffer, .seek = 0, .end = 0 },
+        };
     }
 
     /// An `Io.Writer` of the stream.
