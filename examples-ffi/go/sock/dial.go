@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"strings"
@@ -65,10 +66,15 @@ func DialContext(ctx context.Context, network, address string) (*Conn, error) {
 // DialTimeout connects within so long a time, which becomes the timeout of the Conn. With 0
 // that is non-blocking, and only a Unix socket and a number can be connected to, at once.
 func DialTimeout(network, address string, timeout time.Duration) (*Conn, error) {
+	start := time.Now()
 	conn, err := dial(context.Background(), network, address, func(host, service *C.char) C.int {
 		return C.sock_dial(host, service, seconds(timeout))
 	})
 	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) && errors.Is(err, syscall.ETIMEDOUT) && time.Since(start) >= timeout {
+			op.Err = os.ErrDeadlineExceeded // And not the network's own time.
+		}
 		return nil, err
 	}
 	if err := conn.SetTimeout(timeout); err != nil {
@@ -107,8 +113,6 @@ func byName(name string, ctx context.Context, host, service string, f func(host,
 		return own(code)
 	case errno == syscall.ECANCELED:
 		return nil, contextError{ctx.Err()}
-	case errno == syscall.ETIMEDOUT:
-		return nil, os.ErrDeadlineExceeded
 	}
 	if err := lookupError(code, host, service); err != nil {
 		return nil, err

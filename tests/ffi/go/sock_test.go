@@ -30,7 +30,7 @@ var (
 	soon       = func() time.Duration { d, _ := time.ParseDuration(os.Getenv("SOON") + "s"); return d }()
 )
 
-const late = 2 * time.Second // by which a busy machine may be late
+const late = 5 * time.Second // by which a busy machine may be late
 
 func check(t *testing.T, err error) {
 	t.Helper()
@@ -358,6 +358,20 @@ func TestTimeouts(t *testing.T) {
 	took(t, start, 200*time.Millisecond)
 	expect(t, n > 0, n)
 	close(stop)
+	other, _ := pair(t)
+	var latest time.Duration
+	for i := 0; i < 50; i++ {
+		timeout := time.Duration(1 + rand.Intn(10_000_000))
+		check(t, other.SetTimeout(timeout))
+		start := time.Now()
+		_, err := other.Read(make([]byte, 1))
+		want(t, err, os.ErrDeadlineExceeded)
+		took(t, start, timeout)
+		if late := time.Since(start) - timeout; late > latest {
+			latest = late
+		}
+	}
+	t.Logf("never early, %v late at most", latest.Round(100*time.Microsecond))
 }
 
 // A context ends a wait, at whatever moment, and what came is not lost.
@@ -494,7 +508,7 @@ func TestDropped(t *testing.T) {
 	}
 	expect(t, descriptors(t) <= before, descriptors(t), "descriptors, and not", before)
 	grown := resident(t) - memory
-	expect(t, grown < 16<<20, grown, "bytes more")
+	expect(t, grown < 64<<20, grown, "bytes more")
 	t.Logf("%d sockets", often*20)
 }
 
