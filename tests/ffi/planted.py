@@ -8,6 +8,7 @@ FAULTS = [
     ("java", "libsock/Addresses.java", "badArguments", "text.indexOf('\\0') >= 0", "text.isEmpty()"),
     ("java", "libsock/Sock.java", "internationalNames", "return IDN.toASCII(host);", "return host;"),
     ("java", "libsock/Sock.java", "dropped", "CLEANER.register(this, ", "CLEANER.register(Sock.class, "),
+    ("java", "libsock/Operation.java", "collected", "this.owner = owner;", "this.owner = null;"),
     ("java", "libsock/Sock.java", "writers", "long code = operation.lock(lock);", "long code = 0;"),
     ("java", "libsock/Descriptor.java", "closedElsewhere", "        waits.forEach(Wait::cancel);\n", ""),
     ("java", "libsock/Operation.java", "interrupt", "limits.cancelled() ? Failure.of(code, transferred) : Failure.interrupted(transferred)", "Failure.of(code, transferred)"),

@@ -105,6 +105,18 @@ long resident() {
 
 double processor_time() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
+// How long a wait takes during which a signal is handled.
+double with_signal(const std::function<void()> &wait) {
+    std::signal(SIGUSR1, [](int) {});
+    std::thread shooter{[waiting = pthread_self()] {
+        std::this_thread::sleep_for(50ms);
+        pthread_kill(waiting, SIGUSR1);
+    }};
+    const auto took = seconds(wait);
+    shooter.join();
+    return took;
+}
+
 // A listener whose queue is full, so that it answers nobody, and those who are in the queue.
 struct full_listener {
     unique_socket listener = unique_socket::listen("127.0.0.1", 0, 1);
@@ -293,25 +305,14 @@ void limits() {
 
 void interruption() {
     auto [near, far] = unique_socket::pair();
-    std::signal(SIGUSR1, [](int) {});
-    const auto waiting = pthread_self();
-    const auto shot = [&](const std::function<void()> &wait) {
-        std::thread shooter{[waiting] {
-            std::this_thread::sleep_for(50ms);
-            pthread_kill(waiting, SIGUSR1);
-        }};
-        const auto took = seconds(wait);
-        shooter.join();
-        return took;
-    };
     char bytes[10];
     std::error_code ec;
     far.send_all("begin"sv);
     std::size_t received{};
-    CHECK(shot([&, &socket = near] { received = socket.recv_all(bytes, ec, 200ms); }) >= 0.2);
+    CHECK(with_signal([&, &socket = near] { received = socket.recv_all(bytes, ec, 200ms); }) >= 0.2);
     CHECK(ec == std::errc::timed_out && received == 5);
     near.set_interrupt(true);
-    shot([&, &socket = near] { socket.recv(bytes, ec); });
+    with_signal([&, &socket = near] { socket.recv(bytes, ec); });
     CHECK(ec == std::errc::interrupted);
 }
 
@@ -338,8 +339,9 @@ std::string dropped() {
         }
     }
     CHECK(descriptors() == before);
-    CHECK(resident() - memory < 4 << 20);
-    return std::to_string(often * 20) + " sockets";
+    const long grown = resident() - memory;
+    CHECK(grown < 4 << 20);
+    return std::to_string(often * 20) + " sockets, " + std::to_string(grown / 1024) + " KiB more";
 }
 
 void bad_arguments() {
@@ -510,7 +512,7 @@ void unix_sockets() {
     }
 }
 
-// An entry in the error queue makes nothing spin.
+// An entry in the error queue makes nothing spin, before a signal and after it.
 void error_queue() {
     const auto gone = unique_socket::listen("127.0.0.1", "0/udp").local_address();
     auto socket = unique_socket::open(AF_INET, SOCK_DGRAM);
@@ -522,9 +524,9 @@ void error_queue() {
     CHECK(fails([&] { socket.recv(byte, 5s); }) == std::errc::connection_refused);
     std::error_code ec;
     const auto used = processor_time();
-    CHECK(seconds([&] { socket.recv(byte, ec, 500ms); }) >= 0.5 && ec == std::errc::timed_out);
+    CHECK(with_signal([&] { socket.recv(byte, ec, 500ms); }) >= 0.5 && ec == std::errc::timed_out);
     socket.set_timeout(500ms);
-    CHECK(seconds([&] { socket.recv(byte, ec); }) >= 0.5 && ec == std::errc::timed_out);
+    CHECK(with_signal([&] { socket.recv(byte, ec); }) >= 0.5 && ec == std::errc::timed_out);
     CHECK(processor_time() - used < 0.4);
 }
 
@@ -553,21 +555,20 @@ std::string accept_taken() {
         auto listener = unique_socket::listen("127.0.0.1", 0);
         const auto port = listener.local_address().port();
         listener.set_timeout(200ms);
-        std::error_code other;
+        std::error_code other, ec;
+        const auto start = steady::now();
         const limit until = i % 2 ? limit{200ms} : limit{};
         std::thread thread{[&] { listener.accept(other, until); }};
         std::thread client{[port] {
             std::this_thread::sleep_for(50ms);
             unique_socket::dial("127.0.0.1", port, 5s);
         }};
-        std::error_code ec;
-        const auto took = seconds([&] {
-            std::this_thread::sleep_for(10ms); // So that it is the second in the queue.
-            listener.accept(ec, until);
-        });
+        std::this_thread::sleep_for(10ms); // So that it is the second in the queue.
+        listener.accept(ec, until);
+        const auto took = interval{steady::now() - start}.count();
         thread.join();
         client.join();
-        CHECK(!ec || (ec == std::errc::timed_out && took >= 0.2 && took < 1.2));
+        CHECK(!ec || (ec == std::errc::timed_out && took >= 0.2 && took < 2.2));
         taken += ec ? 1 : 0;
     }
     return std::to_string(taken) + " of 5 were taken";
