@@ -87,7 +87,9 @@ async function interrupted() {
   let handled = 0;
   process.once('SIGUSR2', () => handled++);
   setTimeout(() => process.kill(process.pid, 'SIGUSR2'), 100);
-  if ((await timesOut(near, 0.5)) && handled === 1) console.log('signal during a timeout of 0.5 s: handled, and fired on time');
+  if ((await timesOut(near, 0.5)) && handled === 1) {
+    console.log('signal during a timeout of 0.5 s: handled, and fired on time');
+  }
 }
 
 async function byName() {
@@ -165,8 +167,8 @@ async function addresses() {
   const listener = await Socket.listen('127.0.0.1', 0);
   const near = await Socket.dial('127.0.0.1', listener.localAddress.port, 5);
   const far = await listener.accept();
-  const same = [[near.remoteAddress, far.localAddress], [near.localAddress, far.remoteAddress], [near.remoteAddress, listener.localAddress]];
-  if (same.every(([one, other]) => isDeepStrictEqual(one, other))) {
+  const seen = [near.remoteAddress, near.localAddress, near.remoteAddress];
+  if (isDeepStrictEqual(seen, [far.localAddress, far.remoteAddress, listener.localAddress])) {
     console.log(`addresses: ${near.remoteAddress.address}, and each end's is what the other sees`);
   }
 }
@@ -241,5 +243,17 @@ async function dropped() {
 
 await notReady();
 await echo(process.argv[2], process.argv[3]);
-for (const step of [earlyClose, interrupted, byName, lookups, sizes, deadline, cancelled, lines, addresses, datagrams]) await step();
-for (const step of [unixSocket, useAfterClose, closeWhileWaiting, dropped]) await step();
+await earlyClose();
+await interrupted();
+await byName();
+await lookups();
+await sizes();
+await deadline();
+await cancelled();
+await lines();
+await addresses();
+await datagrams();
+await unixSocket();
+await useAfterClose();
+await closeWhileWaiting();
+await dropped();

@@ -4,16 +4,18 @@ export type Bytes = ArrayBufferView | ArrayBufferLike;
 /** As in node:net, or the path of a Unix socket. */
 export type Address = { address: string; family: 'IPv4' | 'IPv6'; port: number } | string;
 
-/** `flags` are `MSG_` flags of send(2) and recv(2). */
-export interface Options {
-  flags?: number;
+export interface Signal {
   signal?: AbortSignal;
 }
 
-export interface LineOptions {
+/** `flags` are `MSG_` flags of send(2) and recv(2). */
+export interface Options extends Signal {
+  flags?: number;
+}
+
+export interface LineOptions extends Signal {
   delimiter?: string | Bytes;
   limit?: number;
-  signal?: AbortSignal;
 }
 
 /** What a promise is rejected with. */
@@ -28,12 +30,12 @@ export interface SockError extends Error {
 }
 
 /** All that is called in the body ends within so many seconds altogether, or when the signal is aborted. */
-export function within<T>(seconds: number, body: () => T, options?: { signal?: AbortSignal }): T;
+export function within<T>(seconds: number, body: () => T, options?: Signal): T;
 
 /** A socket in one of the modes. Seconds: 0 is non-blocking mode, Infinity blocking mode. */
 export class Socket implements AsyncDisposable {
   constructor(fd: number);
-  static dial(host: string, service?: string | number | null, seconds?: number, options?: { signal?: AbortSignal }): Promise<Socket>;
+  static dial(host: string, service?: string | number | null, seconds?: number, options?: Signal): Promise<Socket>;
   static listen(host: string | null, service?: string | number | null, backlog?: number): Promise<Socket>;
   /** -1 once it is closed. */
   get fd(): number;
@@ -55,5 +57,5 @@ export class Socket implements AsyncDisposable {
   recvAll(buffer: Bytes, options?: Options): Promise<number>;
   recvLine(options?: LineOptions): Promise<Buffer | null>;
   lines(options?: LineOptions): AsyncGenerator<Buffer, void, void>;
-  accept(options?: { signal?: AbortSignal }): Promise<Socket>;
+  accept(options?: Signal): Promise<Socket>;
 }

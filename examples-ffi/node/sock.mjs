@@ -43,7 +43,8 @@ const lib = functions(
   `intptr_t sock_recv_until(int fd, void *buf, size_t len, int flags, ${UNTIL})`,
   `intptr_t sock_recvfrom_until(int fd, void *buf, size_t len, int flags, void *addr, _Inout_ uint32_t *addrlen, ${UNTIL})`,
   `int sock_recvall_until(int fd, void *buf, size_t len, int flags, _Out_ size_t *received, ${UNTIL})`,
-  `intptr_t sock_recvdelim_until(int fd, void *buf, size_t size, _Inout_ size_t *have, const void *delim, size_t delimlen, ${UNTIL})`,
+  `intptr_t sock_recvdelim_until(int fd, void *buf, size_t size, _Inout_ size_t *have, const void *delim, size_t delimlen,
+    ${UNTIL})`,
   `int sock_accept_until(int fd, void *addr, void *addrlen, ${UNTIL})`,
   `int sock_wait_until(int fd, int events, ${UNTIL})`,
   `int sock_dial_until(const char *host, const char *service, ${UNTIL})`,
@@ -106,6 +107,7 @@ class Waits {
 
   // Whether the descriptor is ready, when it is or the moment has come or the operation is stopped. -1 is for no descriptor.
   pause(operation, fd, events, until) {
+    if (operation.error) return Promise.resolve(false);
     return new Promise((resolve) => {
       operation.wake = (ready) => {
         operation.wake = null;
@@ -335,7 +337,7 @@ export class Socket {
 
   // how is "read", "write" or "both".
   shutdown(how = 'both') {
-    if (!Object.hasOwn(SHUTDOWN, how)) throw invalid(TypeError, 'VALUE', `how is "read", "write" or "both", not ${inspect(how)}`);
+    if (!Object.hasOwn(SHUTDOWN, how)) throw invalid('VALUE', `how is "read", "write" or "both", not ${inspect(how)}`);
     libcCheck(libc.shutdown(this.#open(), SHUTDOWN[how]), 'shutdown');
   }
 
@@ -420,7 +422,7 @@ export class Socket {
   // receive, and so is what an error leaves: EPIPE at the end of the stream, EMSGSIZE without one in so many bytes.
   async recvLine({ delimiter = '\n', limit = 65536, ...options } = {}) {
     const [mark, place] = [new Memory(delimiter), Buffer.allocUnsafeSlow(length(limit))];
-    if (mark.size === 0) throw invalid(TypeError, 'VALUE', 'the delimiter is empty');
+    if (mark.size === 0) throw invalid('VALUE', 'the delimiter is empty');
     let line = null;
     await this.#run(this.#reading, 'sock_recvdelim_until', options, (fd, flags, ...until) => {
       const buffer = this.#unread.length > limit ? this.#unread : place;
@@ -564,12 +566,14 @@ class Memory {
     if (typeof data === 'string' && !writable) this.#bytes = Buffer.from(data);
     else if (ArrayBuffer.isView(data)) this.#bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     else if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) this.#bytes = new Uint8Array(data);
-    else throw invalid(TypeError, 'TYPE', `the data are ${writable ? '' : 'a string, '}a Buffer, TypedArray, DataView or ArrayBuffer, not ${inspect(data)}`);
+    else throw invalid('TYPE', `data are ${writable ? '' : 'a string or '}a buffer or a view of one, not ${inspect(data)}`);
     this.size = this.#bytes.byteLength;
   }
 
   from(start) {
-    if (this.#bytes.byteLength !== this.size) throw invalid(TypeError, 'STATE', 'the buffer is not what it was when the call began');
+    if (this.#bytes.byteLength !== this.size) {
+      throw Object.assign(new TypeError('the buffer is not what it was when the call began'), { code: 'ERR_INVALID_STATE' });
+    }
     return this.#bytes.subarray(start);
   }
 }
@@ -578,7 +582,8 @@ function unpacked(address, size) {
   const room = Buffer.alloc(110);
   const port = lib.sock_name(address, size, room, room.length);
   if (port < 0) return null; // No text stands for it.
-  const [name, family] = [room.toString('utf8', 0, room.indexOf(0)), new Uint16Array(address.buffer, address.byteOffset, 1)[0]];
+  const name = room.toString('utf8', 0, room.indexOf(0));
+  const [family] = new Uint16Array(address.buffer, address.byteOffset, 1);
   return family === AF_UNIX ? name : { address: name, family: family === AF_INET ? 'IPv4' : 'IPv6', port };
 }
 
@@ -586,14 +591,14 @@ function packed(to) {
   const { address, port } = typeof to === 'string' ? { address: to, port: null } : to ?? {};
   const [bytes, size] = [Buffer.alloc(128), [0]];
   const code = lib.sock_address(hostname(address), text(port, 'port'), bytes, size);
-  if (code === -EINVAL) throw invalid(TypeError, 'VALUE', `not an address: ${inspect(to)}`);
+  if (code === -EINVAL) throw invalid('VALUE', `not an address: ${inspect(to)}`);
   check(code, 'sock_address');
   return bytes.subarray(0, size[0]);
 }
 
 // International names are turned into ASCII, and other names left as they are.
 function hostname(host) {
-  if (typeof host !== 'string') throw invalid(TypeError, 'TYPE', `a host is a string, not ${inspect(host)}`);
+  if (typeof host !== 'string') throw invalid('TYPE', `a host is a string, not ${inspect(host)}`);
   text(host, 'host');
   if (/^[/@]/.test(host) || Buffer.byteLength(host) === host.length) return host;
   const ascii = domainToASCII(host);
@@ -605,15 +610,17 @@ function hostname(host) {
 function text(value, name) {
   if (value == null) return null;
   if (typeof value !== 'string' && !Number.isInteger(value)) {
-    throw invalid(TypeError, 'TYPE', `the ${name} is a string or an integer, not ${inspect(value)}`);
+    throw invalid('TYPE', `the ${name} is a string or an integer, not ${inspect(value)}`);
   }
-  if (String(value).includes('\0')) throw invalid(TypeError, 'VALUE', `the ${name} has a NUL: ${inspect(value)}`);
+  if (String(value).includes('\0')) throw invalid('VALUE', `the ${name} has a NUL: ${inspect(value)}`);
   return String(value);
 }
 
 function interval(seconds) {
-  if (typeof seconds !== 'number') throw invalid(TypeError, 'TYPE', `seconds are a number, not ${inspect(seconds)}`);
-  if (!(seconds >= 0) || (seconds !== Infinity && seconds * 1e9 >= 2 ** 63)) throw outOfRange('seconds', '>= 0 and < 2 ** 63 ns', seconds);
+  if (typeof seconds !== 'number') throw invalid('TYPE', `seconds are a number, not ${inspect(seconds)}`);
+  if (!(seconds >= 0) || (seconds !== Infinity && seconds * 1e9 >= 2 ** 63)) {
+    throw outOfRange('seconds', '>= 0 and < 2 ** 63 ns', seconds);
+  }
   return seconds;
 }
 
@@ -622,14 +629,16 @@ function length(size) {
 }
 
 function integer(value, name, least, most) {
-  if (typeof value !== 'number') throw invalid(TypeError, 'TYPE', `the ${name} is an integer, not ${inspect(value)}`);
-  if (!Number.isInteger(value) || value < least || value > most) throw outOfRange(name, `an integer, >= ${least} and <= ${most}`, value);
+  if (typeof value !== 'number') throw invalid('TYPE', `the ${name} is an integer, not ${inspect(value)}`);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw outOfRange(name, `an integer, >= ${least} and <= ${most}`, value);
+  }
   return value;
 }
 
 function aborting(signal) {
   if (signal === undefined) return [];
-  if (!(signal instanceof AbortSignal)) throw invalid(TypeError, 'TYPE', `the signal is an AbortSignal, not ${inspect(signal)}`);
+  if (!(signal instanceof AbortSignal)) throw invalid('TYPE', `the signal is an AbortSignal, not ${inspect(signal)}`);
   return [signal];
 }
 
@@ -637,9 +646,8 @@ function outOfRange(name, range, value) {
   return Object.assign(new RangeError(`the ${name} must be ${range}, not ${value}`), { code: 'ERR_OUT_OF_RANGE' });
 }
 
-function invalid(Kind, what, message) {
-  const code = what === 'STATE' ? 'ERR_INVALID_STATE' : `ERR_INVALID_ARG_${what}`;
-  return Object.assign(new Kind(message), { code });
+function invalid(what, message) {
+  return Object.assign(new TypeError(message), { code: `ERR_INVALID_ARG_${what}` });
 }
 
 function aborted(signal) {

@@ -18,8 +18,7 @@ try {
   process.exit(MISSING);
 }
 
-const globals = ['Buffer', 'process', 'console', 'AbortController', 'AbortSignal', 'setTimeout', 'setInterval', 'clearInterval', 'structuredClone',
-  'gc'].map((name) => [name, 'readonly']);
+const globals = ['Buffer', 'process', 'console', 'AbortController', 'AbortSignal', 'setTimeout', 'gc'].map((name) => [name, 'readonly']);
 const linter = new eslint.ESLint({
   cwd: directory,
   overrideConfigFile: true,
@@ -43,8 +42,9 @@ const count: number = await connection.recvAll(new Uint8Array(2)), data: Buffer 
 for await (const one of connection.lines()) await connection.sendAll(one);
 export { line, count, data };
 `);
-  execFileSync(process.execPath, [join(typescript, '../bin/tsc'), '--strict', '--noEmit', '--target', 'esnext', '--module', 'nodenext',
-    '--types', 'node', '--typeRoots', join(project, 'node_modules/@types'), join(scratch, 'use.mts')], { stdio: 'inherit' });
+  const options = ['--strict', '--noEmit', '--target', 'esnext', '--module', 'nodenext', '--types', 'node', '--typeRoots'];
+  execFileSync(process.execPath, [join(typescript, '../bin/tsc'), ...options, join(project, 'node_modules/@types'),
+    join(scratch, 'use.mts')], { stdio: 'inherit' });
 } catch {
   process.exitCode = 1;
 } finally {

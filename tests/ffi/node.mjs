@@ -72,7 +72,8 @@ function took(start, seconds) {
 
 // A program, its exit code and what it printed.
 function program(source) {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', `import { Socket } from ${JSON.stringify(BINDING)};${source}`],
+  const imports = `import { Socket } from ${JSON.stringify(BINDING)};`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', imports + source],
     { stdio: ['ignore', 'pipe', 'inherit'], timeout: 20_000, killSignal: 'SIGKILL' });
   let output = '';
   child.stdout.on('data', (data) => { output += data; });
@@ -181,7 +182,9 @@ const CHECKS = {
     assert.deepEqual((await Promise.all(receives)).map(String), ['abc', 'line\n', 'yz']);
     const size = 3 << 20;
     const sends = [1, 2, 3, 4].map((byte) => far.sendAll(Buffer.alloc(size, byte)));
-    for (const byte of [1, 2, 3, 4]) assert((await near.recvAll(size)).equals(Buffer.alloc(size, byte)), 'the bytes of two are mixed');
+    for (const byte of [1, 2, 3, 4]) {
+      assert((await near.recvAll(size)).equals(Buffer.alloc(size, byte)), 'the bytes of two are mixed');
+    }
     await Promise.all(sends);
     near.setTimeout(0.1);
     const start = now();
@@ -293,7 +296,9 @@ const CHECKS = {
       await rejects(Socket.listen(host, 7), 'ERR_INVALID_ARG_VALUE');
     }
     await rejects(Socket.dial('127.0.0.1', '7\0', 5), 'ERR_INVALID_ARG_VALUE');
-    for (const bad of [127, undefined, null, Buffer.from('localhost')]) await rejects(Socket.dial(bad, 7), 'ERR_INVALID_ARG_TYPE');
+    for (const bad of [127, undefined, null, Buffer.from('localhost')]) {
+      await rejects(Socket.dial(bad, 7), 'ERR_INVALID_ARG_TYPE');
+    }
     await rejects(Socket.dial('127.0.0.1', 7.5), 'ERR_INVALID_ARG_TYPE');
     await rejects(Socket.dial('127.0.0.1', 7, -1), 'ERR_OUT_OF_RANGE');
     const listener = await Socket.listen('ｌｏｃａｌｈｏｓｔ', 0);
@@ -541,8 +546,10 @@ const CHECKS = {
       assert.deepEqual(await program(silent + waits.replace('END', end)), expected, end);
     }));
     const worker = new Worker(`import(${JSON.stringify(BINDING)}).then(async ({ Socket }) => {
-      const l = await Socket.listen('127.0.0.1', 0); const wait = l.accept(); setTimeout(() => postMessage('waits'), 20); await wait; })
-      .catch(() => {}); const { parentPort } = require('node:worker_threads'); const postMessage = (m) => parentPort.postMessage(m);`, { eval: true });
+      const listener = await Socket.listen('127.0.0.1', 0);
+      setTimeout(() => require('node:worker_threads').parentPort.postMessage('it waits'), 20);
+      await listener.accept();
+    })`, { eval: true });
     await new Promise((resolve) => { worker.once('message', resolve); });
     const start = now();
     await worker.terminate();
