@@ -42,5 +42,8 @@ mod token;
 mod transfer;
 mod wait;
 
+// The models of the atomics' protocols (`tests/models`) have others in their place.
+use std::sync::atomic;
+
 pub use api::*;
 pub use codes::*;

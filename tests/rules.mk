@@ -4,6 +4,7 @@
 #   make test-plain            every operation beside the kernel's plain blocking call
 #   make test-faults           system calls tampered with
 #   make test-fuzz             random sequences of calls against a model, and the boundary and pure parts fuzzed
+#   make test-models           orders of atomics under loom, and of the system calls that make a mode
 #   make test-memory           valgrind and sanitizers, small stacks, signal handlers, fork and exit
 #   make test-dial             connecting by name, in a network of its own
 #   make test-load             many descriptors and threads
@@ -12,7 +13,7 @@
 #   make test-kernels          other kernels, each in a virtual machine
 #   make test-mutants          bugs planted, and caught
 
-campaigns := plain faults fuzz memory dial load seccomp architectures kernels mutants
+campaigns := plain faults fuzz models memory dial load seccomp architectures kernels mutants
 
 .PHONY: $(addprefix test-,$(campaigns))
 $(addprefix test-,$(campaigns)): test-%: all

@@ -6,9 +6,9 @@
 
 #[cfg(target_has_atomic = "64")]
 mod atomic {
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
     use libc::c_int;
+
+    use crate::atomic::{AtomicU64, Ordering::Relaxed};
 
     /// Cookies are handed out in sequences, so that sockets seldom clash while they are fewer than this.
     const ENTRIES: usize = 1 << 14;

@@ -4,13 +4,13 @@ use std::ffi::CStr;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr};
 
 use libc::{addrinfo, c_int, c_void, pollfd, pthread_t};
 
 use super::target::{HOST, Service, must_be_numeric};
 use super::{address, thread};
+use crate::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::atomic::{AtomicBool, AtomicI32, AtomicPtr};
 use crate::errno::{Errno, Result};
 use crate::wait::{NO_ENTRY, Until};
 use crate::{linux, sys};
