@@ -18,10 +18,6 @@ pub const MAX_RECV_CHUNK: usize = 1 << 20;
 /// The same for a send, which the kernel divides less finely.
 const MAX_SEND_CHUNK: usize = 8 << 20;
 
-/// The most of which the kernel may wait for all, if there is a timeout. It counts only the time that it sleeps, and a peer
-/// may send each byte by itself.
-const MAX_RECV_WAITALL: usize = 1024;
-
 /// Flags of receives that never wait, whatever the mode.
 const NEVER_WAIT: c_int = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB;
 
@@ -254,7 +250,7 @@ impl Whole<'_> {
         }
         let mut start = Reading::NONE;
         start.take();
-        match call(0, self.len, self.flags | self.wait_all(self.len, false)) {
+        match call(0, self.len, self.flags) {
             Ok(done) if done == self.len => {
                 count(done);
                 Ok(0)
@@ -311,13 +307,6 @@ impl Whole<'_> {
         in_steps(operation, &mut steps, wait, Some(first))
     }
 
-    /// The flag for a receive of this size in which the kernel may wait, if it may wait for all of it.
-    #[inline(always)]
-    fn wait_all(&self, wanted: usize, is_unbound: bool) -> c_int {
-        let may = is_unbound || wanted <= MAX_RECV_WAITALL;
-        if self.role == Role::Receive && may { MSG_WAITALL } else { 0 }
-    }
-
     fn never_waits(&self) -> bool {
         match self.role {
             Role::Receive => self.flags & NEVER_WAIT != 0,
@@ -341,7 +330,8 @@ struct Begun<'a> {
     /// The most that one step asks for, and one in which the kernel may wait.
     most: usize,
     most_in_kernel: usize,
-    /// The kernel waits for as long as it takes.
+    /// The kernel waits for as long as it takes, and so may for all of a receive. It counts a timeout anew for each
+    /// record of TLS, and never what it is awake, while a peer may send each byte by itself.
     is_unbound: bool,
     done: usize,
     count: &'a dyn Fn(usize),
@@ -358,9 +348,8 @@ impl Steps for Begun<'_> {
         if wait == Wait::ShutDown {
             return Ok(0);
         }
-        let wanted = self.wanted(wait);
-        let waits_for_all = self.whole.wait_all(wanted, self.is_unbound);
-        (self.call)(self.done, wanted, self.whole.flags | wait.flag() | waits_for_all)
+        let waits_for_all = if self.is_unbound && self.whole.role == Role::Receive { MSG_WAITALL } else { 0 };
+        (self.call)(self.done, self.wanted(wait), self.whole.flags | wait.flag() | waits_for_all)
     }
 
     fn advance(&mut self, count: usize) -> Result<Option<usize>> {
@@ -373,7 +362,7 @@ impl Steps for Begun<'_> {
     }
 
     fn kernel_fills(&self) -> bool {
-        self.whole.role == Role::Send || self.is_unbound || self.wanted(Wait::InKernel) <= MAX_RECV_WAITALL
+        self.whole.role == Role::Send || self.is_unbound
     }
 
     fn unbound(&mut self) {

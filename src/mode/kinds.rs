@@ -27,6 +27,9 @@ pub const MAX_UNCHECKED_SEND: usize = 2 * UNIX_PIECE;
 /// What is one buffer of a Unix stream, however small its send buffer is.
 pub const UNIX_PIECE: usize = 2048;
 
+/// The most that a record of TLS holds.
+pub const TLS_RECORD: usize = 1 << 14;
+
 /// The form of a timeout on this socket that is long enough for a share.
 pub fn form(socket: BorrowedFd) -> Result<Form> {
     Ok(match options::domain(socket)? {

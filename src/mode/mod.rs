@@ -36,8 +36,8 @@ mod word;
 use std::os::fd::BorrowedFd;
 
 use crate::errno::Result;
-use crate::options;
 use crate::time::{self, Timeout};
+use crate::{linux, options};
 pub use change::{clear_timeouts, set, set_interruptible, stop_kernel_wait};
 pub use kinds::{MAX_UNCHECKED_SEND, UNIX_PIECE};
 use settings::{Settings, ticks};
@@ -167,6 +167,8 @@ pub fn large_send(socket: BorrowedFd, len: usize, bound: usize) -> Result<LargeS
     let (home, word) = word::read(socket);
     Ok(match (home, word.map(|word| word.form)) {
         (_, Some(Form::Unix)) => LargeSend::Pieces,
+        // TLS came into the kernel after the mode was set, and counts anew for each record.
+        (_, Some(Form::Tcp)) if len > kinds::TLS_RECORD && linux::has_upper_protocol(socket) => LargeSend::Pieces,
         (_, Some(Form::Polled)) => LargeSend::Polled,
         (_, Some(Form::Blocking | Form::NonBlocking)) => LargeSend::Whole,
         // Other code's timeouts mean what they say, to the kernel.
