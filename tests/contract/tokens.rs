@@ -353,6 +353,45 @@ fn a_flood_is_cancelled() {
     });
 }
 
+/// Room for so many bytes, if this process may have that.
+fn has_room(socket: &OwnedFd, size: c_int) -> bool {
+    let (pointer, len) = ((&raw const size).cast(), size_of::<c_int>() as libc::socklen_t);
+    // SAFETY: the pointer is to a local of that size.
+    unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, pointer, len) == 0 }
+}
+
+/// No step has to wait: all is there, or there is room for all.
+#[test]
+fn what_never_has_to_wait_is_cancelled_between_its_steps() {
+    let data = pattern(3 << 20);
+    let (socket, peer) = UnixStream.pair();
+    if !has_room(&socket, 8 << 20) || !has_room(&peer, 8 << 20) {
+        eprintln!("buffers of this size need CAP_NET_ADMIN");
+        return;
+    }
+    let stop = cancelled();
+    let is_part = |count: usize| assert!(count > 0 && count < data.len(), "{count} after the token");
+    let mut buffer = vec![0; data.len()];
+
+    assert_eq!(send(&peer, &data, libc::MSG_DONTWAIT), Ok(data.len()));
+    let (outcome, received) = recvall_until(&socket, &mut buffer, 0, Limits::token(&stop));
+    assert_eq!(outcome, Err(ECANCELED));
+    is_part(received);
+    let (outcome, have) =
+        recvdelim_until(&socket, &mut buffer[received..], 0, b"no such delimiter", Limits::token(&stop));
+    assert_eq!(outcome, Err(ECANCELED));
+    is_part(have);
+    let rest = &mut buffer[received + have..];
+    let len = rest.len();
+    assert_eq!(recvall_until(&socket, rest, 0, Limits::NONE), (Ok(0), len));
+    assert!(buffer == data);
+
+    let (outcome, sent) = sendall_until(&socket, &data, 0, Limits::token(&stop));
+    assert_eq!(outcome, Err(ECANCELED));
+    is_part(sent);
+    assert_eq!(drain(&peer), sent, "bytes were lost");
+}
+
 #[test]
 fn a_token_that_was_cancelled_goes_before_the_socket_and_the_time() {
     let gone = cancelled();
