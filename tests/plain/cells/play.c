@@ -90,6 +90,8 @@ static bool happens_to(const struct kind *kind, enum operation operation, enum e
         /* poll(2) and a peek may see it first. */
         if (kind->traits & TLS && receives(operation))
             return false; /* who waits has it locked */
+        if (kind->domain == AF_VSOCK && receives(operation))
+            return false; /* a worker delivers, to whom it may */
         return asleep && !waits(operation) && operation != PEEK && (operation == CONNECT ? !tcp : !(sends(operation) && kind->traits & (STREAM | SLUGGISH)));
     case CORRUPT:
     case CORRUPT_READY:
@@ -111,6 +113,9 @@ static bool is_untold(const struct kind *kind, enum operation operation, enum ev
         return false;
     if (kind->protocol == IPPROTO_SCTP)
         return operation == ACCEPT ? is_own_end(event) : receives(operation) ? is_own_end(event) && event != OWN_RD : is_peer_end(event);
+    /* A connection of vsock that was refused while nobody waited in the call remains "under way". */
+    if (kind->domain == AF_VSOCK && operation == CONNECT)
+        return event == CLOSED;
     return kind->domain == AF_TIPC && receives(operation) && event == OWN_RDWR;
 }
 
@@ -159,9 +164,6 @@ bool cell_exists(const struct cell *cell)
     if (!has_timeout(cell->phase) && cell->event == NOTHING && asleep)
         return false;
     if (!is_blocking(cell->phase) && is_untold(kind, operation, cell->event))
-        return false;
-    /* It refuses MSG_CMSG_CLOEXEC. */
-    if (operation == RECVMSG && kind->domain == AF_PACKET)
         return false;
     return happens_to(kind, operation, cell->event, asleep);
 }

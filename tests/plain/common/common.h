@@ -44,6 +44,8 @@ int kind_socket(const struct kind *kind);
 int kind_bound(const struct kind *kind);
 int kind_listener(const struct kind *kind, int backlog);
 void kind_pair(const struct kind *kind, int ends[2]);
+/* Has TCP's upper protocol encrypt all that is sent and received, with a key that both ends know. */
+int kind_encrypt(int fd);
 /* A client that is connected, or about to be. */
 int kind_client(const struct kind *kind, const struct address *listener);
 struct address address_of(int fd);

@@ -114,7 +114,7 @@ static int try_to_bind(const struct kind *kind)
 {
     int fd = kind_socket(kind);
     struct address address = loopback(kind);
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address.storage, address.len) != 0) {
+    if (fd >= 0 && address.len > 0 && bind(fd, (struct sockaddr *)&address.storage, address.len) != 0) {
         close(fd);
         return -1;
     }
@@ -163,7 +163,7 @@ int kind_client(const struct kind *kind, const struct address *listener)
 }
 
 /* Both ends and both directions have the same key: nobody listens. Fails unless the socket is connected. */
-static int encrypt(int fd)
+int kind_encrypt(int fd)
 {
     struct tls12_crypto_info_aes_gcm_128 key = {.info = {TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128}};
     if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") != 0 || setsockopt(fd, SOL_TLS, TLS_TX, &key, sizeof key) != 0)
@@ -183,7 +183,7 @@ void kind_pair(const struct kind *kind, int ends[2])
         MUST(poll_one(ends[0], POLLOUT, 5000));
         close(listener);
         for (int i = 0; i < 2 && kind->traits & TLS; i++)
-            must(encrypt(ends[i]), "TLS");
+            must(kind_encrypt(ends[i]), "TLS");
     } else {
         for (int i = 0; i < 2; i++) {
             ends[i] = kind_bound(kind);
@@ -217,7 +217,7 @@ const char *kind_absent(const struct kind *kind)
         struct address address = address_of(fd);
         int client = kind_socket(kind);
         failed = listen(fd, 1) != 0 || connect(client, (struct sockaddr *)&address.storage, address.len) != 0
-            || (kind->traits & TLS && encrypt(client) != 0);
+            || (kind->traits & TLS && kind_encrypt(client) != 0);
         close(client);
     }
     int why = errno;
