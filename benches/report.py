@@ -6,6 +6,8 @@ FLOOR = "blocking"
 US = "libsock"
 # The same by other means.
 OURS = {US, "libsock-steps"}
+# With fewer samples of what the machine's business changes nothing is decided.
+ENOUGH = 5
 # By less than this it is behind nobody: a hundredth is what the layout of a program in memory makes of it.
 MARGIN = 1.01
 
@@ -27,18 +29,25 @@ def best_peer(row):
     return min(others.items(), key=lambda item: compared(item[1])["median"], default=(None, None))
 
 
+def decides(row, result):
+    """Counts of calls and instructions are the same each time."""
+    return result["samples"] >= ENOUGH or row["unit"] in ("calls", "more")
+
+
 def standing(row):
     """first, level or behind; level is what cannot be told apart."""
     mine = row["results"].get(US)
     name, theirs = best_peer(row)
     if not mine or "failed" in mine:
         return "failed"
+    if theirs and not decides(row, mine):
+        return f"level with {name}"
     if not theirs or compared(mine)["median"] <= compared(theirs)["median"]:
         return "first"
     if "libsock" in theirs:
-        level = theirs["libsock"]["interval"][0] <= MARGIN and mine["samples"] > 1
+        level = theirs["libsock"]["interval"][0] <= MARGIN
     else:
-        level = compared(mine)["quartiles"][0] <= compared(theirs)["quartiles"][1] and mine["samples"] > 1
+        level = compared(mine)["quartiles"][0] <= compared(theirs)["quartiles"][1]
     return f"{'level with' if level else 'behind'} {name}"
 
 
@@ -66,6 +75,8 @@ def outcome(goal, row):
     if goal == "never early":
         return "met" if result["min"] >= 0 else "MISSED"
     limited, most = limit(goal, result)
+    if not decides(row, limited):
+        return "undecided"
     low, high = limited["interval"]
     if goal.startswith("exactly") and low < most - 0.1:
         return "MISSED"
@@ -201,7 +212,7 @@ deadline is kept by `sock_settimeout` before each step and not by the functions 
 deadlines, is not in Debian, and so not here.
 
 A goal is *met* if the whole interval in which the median lies at 95 % (by the ranks of the samples, whatever their distribution)
-is within it, *MISSED* if all of it is beyond, and else *undecided*. libsock is *behind* a peer if the interval of the ratio of
+is within it, *MISSED* if all of it is beyond, and else, or if there are fewer than {enough} samples, *undecided*. libsock is *behind* a peer if the interval of the ratio of
 the two, round by round, lies above {margin}, *first* if no median is below its own, and else *level*. So two runs contradict each
 other only if one says met and the other MISSED, or one first and the other behind. {before}
 
@@ -230,7 +241,7 @@ def write(results, path):
         file.write(INTRODUCTION.format(
             **{**results, "machine": "Machine: " + ", ".join(f"{key} {value}" for key, value in results["machine"].items()) + ".",
                "peers": ", ".join(f"{peer} {version}" for peer, version in results["peers"].items()),
-               "margin": MARGIN, "before": about_before(results), "goals": goal_lines(results)}))
+               "margin": MARGIN, "enough": ENOUGH, "before": about_before(results), "goals": goal_lines(results)}))
         for name, how in results["missing"].items():
             file.write(f"\nMissing: {name} (`{how}`).\n")
         for group in dict.fromkeys(row["group"] for row in results["rows"]):
