@@ -95,7 +95,7 @@ static void meets_its_deadline(int what, const struct kind *kind, char *bytes, d
 
 static void transfers(void)
 {
-    static const char *const all[] = {"tcp4", "mptcp4", "unix-stream", "vsock", "tipc", NULL};
+    static const char *const all[] = {"tcp4", "mptcp4", "unix-stream", "vsock", "tipc-stream", NULL};
     static const double seconds[] = {0.01, 0.08};
     const char *const *next = all;
     char *bytes = endless();
