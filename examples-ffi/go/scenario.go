@@ -97,7 +97,8 @@ func earlyClose() {
 }
 
 func signalWhileWaiting() {
-	conn, _ := pair()
+	conn, peer := pair()
+	defer peer.Close() // It is not dropped before.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1)
 	time.AfterFunc(100*time.Millisecond, func() { check(syscall.Kill(syscall.Getpid(), syscall.SIGUSR1)) })
@@ -139,7 +140,8 @@ func lookups() {
 
 // A buffer is never smaller than nothing, nor larger than memory: there is no such size to refuse.
 func sizes() {
-	conn, _ := pair()
+	conn, peer := pair()
+	defer peer.Close() // It is not dropped before.
 	check(conn.SetTimeout(250 * time.Millisecond))
 	n, err := conn.Read(nil)
 	expect(n == 0, "receive of 0 bytes", n)
@@ -264,7 +266,8 @@ func useAfterClose() {
 }
 
 func closeWhileWaiting() {
-	conn, _ := pair()
+	conn, peer := pair()
+	defer peer.Close() // It is not dropped before.
 	check(conn.SetTimeout(10 * time.Second))
 	time.AfterFunc(100*time.Millisecond, func() { check(conn.Close()) })
 	_, err := conn.Read(make([]byte, 1))

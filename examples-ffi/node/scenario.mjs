@@ -83,13 +83,14 @@ async function earlyClose() {
 }
 
 async function interrupted() {
-  const [near] = pair();
+  const [near, far] = pair();
   let handled = 0;
   process.once('SIGUSR2', () => handled++);
   setTimeout(() => process.kill(process.pid, 'SIGUSR2'), 100);
   if ((await timesOut(near, 0.5)) && handled === 1) {
     console.log('signal during a timeout of 0.5 s: handled, and fired on time');
   }
+  await far.close(); // It is not dropped before.
 }
 
 async function byName() {
@@ -215,12 +216,13 @@ async function useAfterClose() {
 }
 
 async function closeWhileWaiting() {
-  const [near] = pair();
+  const [near, far] = pair();
   near.setTimeout(10);
   setTimeout(() => near.close(), 100);
   if ((await failure(near.recv(1))).code === 'ERR_SOCKET_CLOSED') {
     console.log('close while a receive waits: an error at once, and not the end of the stream');
   }
+  await far.close(); // It is not dropped before.
 }
 
 async function dropped() {

@@ -39,10 +39,14 @@ const dup = libc.func('int dup(int fd)');
 const [AF_UNIX, AF_INET, SOCK_STREAM, SOCK_DGRAM, SOL_SOCKET, SO_LINGER, IP_RECVERR, MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT] =
   [1, 2, 1, 2, 1, 13, 11, 0x2, 0x20, 0x40];
 
+const alive = []; // The pairs of a check: a peer that is dropped is the end of a stream.
+
 function pair(kind = SOCK_STREAM) {
   const fds = new Int32Array(2);
   assert.equal(socketpair(AF_UNIX, kind, 0, fds), 0);
-  return Array.from(fds, (fd) => new Socket(fd));
+  const ends = Array.from(fds, (fd) => new Socket(fd));
+  alive.push(...ends);
+  return ends;
 }
 
 const now = () => Number(process.hrtime.bigint()) / 1e9;
@@ -74,7 +78,7 @@ function took(start, seconds) {
 function program(source) {
   const imports = `import { Socket } from ${JSON.stringify(BINDING)};`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', imports + source],
-    { stdio: ['ignore', 'pipe', 'inherit'], timeout: 20_000, killSignal: 'SIGKILL' });
+    { stdio: ['ignore', 'pipe', 'inherit'], timeout: ONLY ? 10_000 : 100_000, killSignal: 'SIGKILL' });
   let output = '';
   child.stdout.on('data', (data) => { output += data; });
   return new Promise((resolve) => { child.on('close', (code, signal) => resolve([code ?? signal, output])); });
@@ -98,7 +102,7 @@ const CHECKS = {
     process.off('SIGINT', abort);
     await far.send('x');
     assert.equal(String(await near.recv(1)), 'x');
-    assert(slowest < SOON, `only after ${slowest} s`);
+    assert(slowest < SOON + LATE, `only after ${slowest} s`);
     return `${OFTEN} of ${OFTEN}, the slowest after ${(slowest * 1e3).toFixed(1)} ms`;
   },
 
@@ -242,17 +246,14 @@ const CHECKS = {
   // A peer that sends, or takes, without end holds neither the deadline nor the event loop.
   async flood() {
     const [near, far] = pair();
-    let ticks = 0;
-    const timer = setInterval(() => ticks++, 10);
-    const controller = new AbortController();
-    const sending = (async () => { for (;;) await far.sendAll(Buffer.alloc(1 << 20), { signal: controller.signal }); })();
-    const [start, buffer] = [now(), Buffer.alloc(64 << 20)];
-    await within(0.3, () => rejects((async () => { for (;;) await near.recvAll(buffer); })(), 'ETIMEDOUT'));
-    took(start, 0.3);
-    assert(ticks > 1, `${ticks} ticks`);
-    clearInterval(timer);
-    controller.abort();
-    await rejects(sending, 'ABORT_ERR');
+    const [buffer, controller] = [Buffer.alloc(64 << 20), new AbortController()];
+    const sending = (async () => { for (;;) await far.sendAll(buffer, { signal: controller.signal }); })();
+    const receives = async (options) => { for (;;) await near.recvAll(buffer, options); };
+    const start = now();
+    await within(0.2, () => rejects(receives(), 'ETIMEDOUT'));
+    took(start, 0.2);
+    setTimeout(() => controller.abort(), 50); // It has its turn.
+    await Promise.all([rejects(receives({ signal: controller.signal }), 'ABORT_ERR'), rejects(sending, 'ABORT_ERR')]);
   },
 
   async badArguments() {
@@ -543,7 +544,8 @@ const CHECKS = {
     const ends = { 'process.exit(3)': [3, ''], 'throw 1': [1, ''], 'l.close()': [0, 'ERR_SOCKET_CLOSED\n'] };
     await Promise.all(Object.entries(ends).map(async ([end, expected]) => {
       const silent = end === 'throw 1' ? "process.on('uncaughtException', () => process.exit(1));" : '';
-      assert.deepEqual(await program(silent + waits.replace('END', end)), expected, end);
+      const found = await program(silent + waits.replace('END', end));
+      assert.deepEqual(found, expected, `${end}: ${found}`);
     }));
     const worker = new Worker(`import(${JSON.stringify(BINDING)}).then(async ({ Socket }) => {
       const listener = await Socket.listen('127.0.0.1', 0);
@@ -578,6 +580,7 @@ for (const [name, check] of Object.entries(CHECKS)) {
     console.log(`not ok ${name}: ${String(error.message).split('\n')[0]} (${error.code ?? error.name}) in line ${at}`);
   } finally {
     limit.abort();
+    alive.length = 0;
     late.catch(() => {});
   }
 }

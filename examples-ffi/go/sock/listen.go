@@ -44,6 +44,9 @@ func ListenPacketContext(ctx context.Context, network, address string) (*Conn, e
 
 func listen(ctx context.Context, network, address string, fits bool) (*socket, error) {
 	s, err := func() (*socket, error) {
+		if ctx.Err() != nil {
+			return nil, contextError{ctx.Err()}
+		}
 		host, service, err := split(network, address)
 		if err == nil && !fits {
 			err = net.UnknownNetworkError(network)
