@@ -60,7 +60,6 @@ FAULTS = [
     ("ruby", "sock.rb", "bad_arguments", "raise ArgumentError, 'string contains null byte' if", "raise ArgumentError if false &&"),
     ("ruby", "sock.rb", "tls", "unless @io.is_a?(BasicSocket)", "unless @io"),
     ("lua", "sock.lua", "ctrl_c", "    C.sigprocmask(SIG_SETMASK, all, nil)\n", ""),
-    ("lua", "sock.lua", "ctrl_c", "then jit.off(method, true) end", "then jit.on(method, true) end"),
     ("lua", "sock.lua", "dropped", "return ffi.gc(ffi.new(\"int[1]\", fd), function(handle) C.close(handle[0]) end)", "return ffi.new(\"int[1]\", fd)"),
     ("lua", "sock.lua", "loaded_twice", "ffi.cdef [[\n", "ffi.cdef [[\nstruct sock_time { long seconds, nanoseconds; };\n"),
     ("lua", "sock.lua", "bad_arguments", "seconds == nil or type(seconds)", "type(seconds)"),
