@@ -147,7 +147,7 @@ class Sock
       raise ArgumentError, "not an address: #{address.inspect}" if code == -Errno::EINVAL::Errno
 
       check(code)
-      bytes[0, count.unpack1('I')]
+      bytes.byteslice(0, count.unpack1('I'))
     end
   end
   private_constant :Words
@@ -348,7 +348,7 @@ class Sock
     address = "\0" * 128
     count = [128].pack('I')
     data = receive(length(size)) { |buffer, *till| RECVFROM.call(fileno, buffer, size, flags, address, count, *till) }
-    [data, Addrinfo.new(address[0, count.unpack1('I')])]
+    [data, Addrinfo.new(address.byteslice(0, count.unpack1('I')))]
   end
 
   # Receives that many bytes within one timeout. A peer that closes before is an EOFError; its `data` are what came.

@@ -303,10 +303,17 @@ def datagrams
   server.sendto('again', ['127.0.0.1', client.local_address.ip_port])
   assert client.recv(100) == 'answer' && client.recv(100) == 'again'
   raises(ArgumentError) { server.sendto('', ['localhost', 7]) }
+  # The bytes of an address may look like text, as those of one port in fifteen do.
+  100.times do
+    other = Sock.listen('127.0.0.1', '0/udp')
+    other.sendto('', server.local_address)
+    assert server.recvfrom(0)[1].to_sockaddr == other.local_address.to_sockaddr
+    other.close
+  end
 end
 
 def unix
-  ["@libsock-#{Process.pid}", "/tmp/libsock-#{Process.pid}.rb"].each do |name|
+  ["@libsock-#{Process.pid}\u{e9}", "/tmp/libsock-#{Process.pid}\u{e9}.rb"].each do |name|
     listener = Sock.listen(name)
     Sock.dial(name, nil, 5) do |near|
       far = listener.accept
