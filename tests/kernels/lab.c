@@ -146,20 +146,12 @@ static const struct kind *named(const char *name)
     return NULL;
 }
 
-/* A timeout that was set on TCP is left to the kernel, which begins it anew at each record of TLS. */
-static void again_after_keys(int fd, double seconds)
-{
-    CHECK(sock_setblocking(fd, 1) == 0);
-    CHECK(sock_settimeout(fd, seconds) == 0);
-}
-
 static void pair_with_mode(double seconds, int ends[2])
 {
     kind_pair(named("tcp4"), ends);
     for (int i = 0; i < 2; i++) {
         CHECK(sock_settimeout(ends[i], seconds) == 0);
         must(kind_encrypt(ends[i]), "TLS");
-        again_after_keys(ends[i], seconds);
     }
 }
 
