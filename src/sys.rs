@@ -2,7 +2,7 @@
 //! that socket2 asks are in `options`.
 //!
 //! They take raw pointers, not slices: the memory is the caller's, may be uninitialised or shared,
-//! and is only ever handed on to the kernel.
+//! and is only ever handed on to the kernel. Every send has `MSG_NOSIGNAL`, and so none raises SIGPIPE.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

@@ -5,11 +5,11 @@
 //!
 //! | kind | receive, accept | connect | send |
 //! | --- | --- | --- | --- |
-//! | TCP | the share | the share | the share, counted once for a call, but without the time that copying takes |
-//! | Unix | the share | half of it | half of it: two buffers of a stream, or the two waits of a datagram, are counted one by one |
-//! | UDP | nothing: each datagram with a wrong checksum begins the wait anew | | |
+//! | TCP | the share | the share | the share, counted once for a call. The kernel does not count the time that it copies |
+//! | Unix | the share | half of it | half of it: a stream may wait for two buffers, a datagram twice, and each is counted anew |
+//! | UDP | nothing: after each datagram with a wrong checksum the kernel begins its wait anew | | |
 //! | MPTCP | nothing: a listener never sees the timeout | | |
-//! | TLS in the kernel, vsock | nothing: each piece begins the wait anew | | |
+//! | TLS in the kernel, vsock | nothing: after each piece the kernel begins its wait anew | | |
 //! | all others | nothing | | |
 
 use std::os::fd::BorrowedFd;
@@ -20,11 +20,12 @@ use super::word::Form;
 use crate::errno::Result;
 use crate::{linux, options};
 
-/// The most that a send may leave to the kernel's wait without looking up what kind the socket is: two
-/// buffers of a Unix stream, however small its send buffer is (half the smallest is 2,240 bytes).
+/// The longest send for which the kernel may wait on any kind of socket, so that the kind need not be looked up: two
+/// buffers of a Unix stream. Each of the two may wait for half of the share.
 pub const MAX_UNCHECKED_SEND: usize = 2 * UNIX_PIECE;
 
-/// What is one buffer of a Unix stream, however small its send buffer is.
+/// A send of so few bytes on a Unix stream is always one buffer. The kernel cuts a longer one into buffers of half of
+/// `SO_SNDBUF` less 64 bytes: of 2,240 bytes where `SO_SNDBUF` has its smallest value, 4,608. 2048 is the power of two below.
 pub const UNIX_PIECE: usize = 2048;
 
 /// The most that a record of TLS holds.

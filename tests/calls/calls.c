@@ -4,7 +4,10 @@
  *   calls MODE OPERATION KIND WHEN LENGTH
  *   calls modes
  *
- * MODE is the seconds of sock_settimeout, or until the deadline; OPERATION is recv, accept_until, sendto, ..., KIND is unix, tcp or datagram.
+ * It makes the call. How many system calls are allowed is in the function allowed() of the suite.
+ *
+ * MODE is the seconds of sock_settimeout, or until the deadline. OPERATION is recv, accept_until, sendto, ...; KIND is unix, tcp
+ * or datagram.
  * WHEN is "ready", "late" (another thread makes the socket ready once this one sleeps) or "never" (and
  * it must not wait). LENGTH is that of the buffer. The second form goes from each mode to each other, and in each
  * makes the calls that never wait.
