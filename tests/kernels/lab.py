@@ -10,7 +10,7 @@ import re
 
 from suite import SOURCE
 
-MODULES = ["crc32c_generic", "crc32c_cryptoapi", "sctp", "vsock_loopback", "tipc", "tls", "gcm", "ctr", "ghash_generic", "algif_skcipher"]
+MODULES = ["crc32c_generic", "crc32c_cryptoapi", "sctp", "vsock_loopback", "tipc", "tls", "gcm", "ctr", "ghash_generic", "ecb", "algif_skcipher"]
 VSOCK, SCTP, TLS = ["vsock", "vsock-seqpacket"], ["sctp4", "sctp6"], ["ktls"]
 TIPC = ["tipc-stream", "tipc-seqpacket", "tipc-rdm", "tipc-dgram"]
 
