@@ -89,7 +89,10 @@ fn finish_accept(
         }
         // Another thread may take the connection first.
         let stopped = if wait == Wait::Never { mode::stop_kernel_wait(socket) } else { Ok(()) };
-        outcome_of_accept(stopped.and_then(|()| attempt()))
+        match stopped {
+            Ok(()) => outcome_of_accept(attempt()),
+            Err(error) => Outcome::Failed(error),
+        }
     })
 }
 
