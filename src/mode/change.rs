@@ -1,9 +1,10 @@
 //! Sets the mode of a socket.
 //!
-//! Four things are set one after the other, and other threads and processes look on and set modes themselves.
-//! So they are written in an order in which every state between two modes reads as one of the two, or as the
-//! longest timeout that has such ticks. Each setter writes its word first and looks at it last. Whoever finds
-//! another begins anew, and so the last to begin leaves all of its settings. The tests go through all states.
+//! A mode is four settings, written one after the other ([`Step`]), while other threads and processes may read them and
+//! set modes too. The order of [`Settings::steps`] makes every state between two modes read as one of the two, or as
+//! the longest timeout with the same ticks. Each setter writes its word first and reads it again last. A setter that
+//! then finds another word begins anew, so that all settings are those of the setter that began last. The tests go
+//! through all states.
 
 use std::os::fd::BorrowedFd;
 
@@ -17,10 +18,10 @@ use crate::errno::Result;
 use crate::time::Timeout;
 use crate::{options, sys};
 
-/// How often to try again when others change the mode meanwhile.
+/// How many times a change is tried while others change the mode too.
 const ROUNDS: u32 = 8;
 
-/// One of the four things that are set.
+/// One of the four settings, as it is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     Word,
@@ -62,12 +63,12 @@ impl Change {
         Ok(())
     }
 
-    /// The settings of the mode, if it is another timeout of which the word alone tells what is kept and that the ticks
-    /// differ, so that neither need be read.
+    /// The new settings, if a timeout replaces another timeout of the same form. The old word tells then whether signals
+    /// interrupt, and that the ticks differ, so that no other setting need be read.
     fn replacement(self, old: Word, tick: Tick) -> Option<Settings> {
         let (timeout, None) = (self.timeout?, self.interruptible) else { return None };
         let new = Settings::new(timeout, old.interruptible, old.form, Home::Socket, tick);
-        // A word that would pass for one of the ticks before takes more care.
+        // A new word that agrees with the old ticks as well must be written with more care.
         let is_simple = old.form.has_share() && new.has_form(old.form) && !old.agrees_with(new.receive);
         is_simple.then_some(new)
     }
@@ -80,20 +81,21 @@ impl Change {
     fn make_once(&mut self, socket: BorrowedFd, old: Option<Word>, tick: Tick) -> Result<bool> {
         let guessed = old.map_or(Ok(None), |old| Settings::guess(socket, old, tick))?;
         let before = match guessed {
-            // What is kept must be there: now it matters whether other code has touched it.
+            // A part of the mode is kept, so it matters whether other code has changed that part.
             Some(before) if self.keeps(before.mode(Side::Receive, tick)) => before.confirm(socket, tick)?,
             Some(before) => before,
             None => Settings::read(socket, tick)?,
         };
         let mode = before.mode(Side::Receive, tick);
-        // In another round others have set a mode meanwhile, and what is read may be of two modes. The first is kept.
+        // In a later round another setter is at work, and a mixture of two modes may be read. The timeout of the first
+        // round is kept.
         let timeout = *self.timeout.get_or_insert(mode.timeout);
         let form = match (timeout, before.word) {
             (Timeout::Nanoseconds(_), Some(Word { form, .. })) if form.has_share() => form,
             // Too short for a share, whatever the kind.
             (Timeout::Nanoseconds(short), _) if before.home == Home::Socket && tick.share(short) == 0 => Form::Polled,
             (Timeout::Nanoseconds(_), _) => kinds::form(socket)?,
-            _ => Form::Blocking, // It has no timeout to be of a form.
+            _ => Form::Blocking, // There is no timeout, and the form is not used.
         };
         let interruptible = self.interruptible.unwrap_or(mode.interruptible);
         let wanted = Settings::new(timeout, interruptible, form, before.home, tick);
@@ -106,8 +108,8 @@ impl Change {
     }
 }
 
-/// Brings a word back that the kernel forgot. If it does not go with the others, a mode was set meanwhile whose word was
-/// forgotten with it.
+/// Writes a word back that the kernel forgot. If it does not agree with the other settings, another mode was set
+/// meanwhile, and the kernel forgot the word of that mode too.
 pub fn bring_back(socket: BorrowedFd, word: Option<Word>) -> Result<()> {
     let tick = Tick::get()?;
     let mut settings = Settings { word, ..Settings::read_once(socket, tick)? };
@@ -117,10 +119,10 @@ pub fn bring_back(socket: BorrowedFd, word: Option<Word>) -> Result<()> {
     settings.write_one(Step::Word, socket, tick)
 }
 
-/// Makes a listener one on which `accept` does not wait in the kernel, in the same mode. Only waiting costs
-/// it more calls, until its mode is next set.
+/// Changes a listener so that `accept` does not wait in the kernel. Its mode stays the same. Until its mode is set the
+/// next time, a wait on it costs more calls.
 pub fn stop_kernel_wait(socket: BorrowedFd) -> Result<()> {
-    // On a socket that does not listen it fails at once.
+    // On a socket that does not listen `accept` fails at once.
     if options::is_nonblocking(socket)? || !options::is_listener(socket)? {
         return Ok(());
     }
@@ -128,9 +130,8 @@ pub fn stop_kernel_wait(socket: BorrowedFd) -> Result<()> {
     Settings::read(socket, tick)?.without_wait(tick).write_without_wait(socket, tick)
 }
 
-/// Takes away the timeouts that a TCP connection inherits from its listener. They are there to be cleared
-/// or the call is needless: an error would be no reason to lose the connection. A word that is inherited
-/// means nothing without them.
+/// Clears the timeouts that a TCP connection inherits from its listener. An error is ignored, because it is no reason to
+/// lose the connection. An inherited word means nothing without the timeouts.
 pub fn clear_timeouts(socket: BorrowedFd) {
     for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
         let _ = sys::set_option(socket, SOL_SOCKET, option, timeval { tv_sec: 0, tv_usec: 0 });
@@ -138,7 +139,7 @@ pub fn clear_timeouts(socket: BorrowedFd) {
 }
 
 impl Settings {
-    /// Whether they are those of a socket whose mode was never set, and which is in that mode.
+    /// Whether the mode of the socket was never set, and it is in the wanted mode already.
     fn is_untouched_as(self, wanted: Settings) -> bool {
         self.word.is_none()
             && Settings { word: None, ..wanted } == self
@@ -149,7 +150,7 @@ impl Settings {
         self.word.is_some_and(|word| word.form == form)
     }
 
-    /// Writes what a timeout and another of the same form differ in, and tells whether no other mode was set meanwhile.
+    /// Writes the settings in which two timeouts of the same form differ. True if no other mode was set meanwhile.
     fn replace(self, socket: BorrowedFd, old: Word, tick: Tick) -> Result<bool> {
         for step in [Step::Word, Step::Receive, Step::Send] {
             self.write_one(step, socket, tick).inspect_err(|_| {
@@ -160,13 +161,13 @@ impl Settings {
                 }
             })?;
         }
-        // Where a policy refuses to tell of the flag, no `accept` has set it, which asks the same before.
+        // Where a policy refuses this question the flag is clear: `accept` asks the same before it sets the flag.
         let is_flag_set = options::is_nonblocking(socket).unwrap_or(false);
         Ok(word::in_socket(socket) == Some(self.word) && !is_flag_set)
     }
 
-    /// Writes all of them; `before` is what was read. The word comes first: whoever finds another than its
-    /// own when it has written all knows that another mode was set meanwhile.
+    /// Writes all four settings; `before` was read. The word comes first: a setter that finds another word after its last
+    /// write knows that another mode was set meanwhile.
     fn write(self, socket: BorrowedFd, before: Settings, tick: Tick) -> Result<()> {
         let provisional = self.provisional(before);
         for step in self.steps(before, tick) {
@@ -178,8 +179,8 @@ impl Settings {
         Ok(())
     }
 
-    /// These settings, but with the longest rest if the word would pass for one of the ticks before, and make
-    /// a timeout of them that is too short.
+    /// These settings, but with the longest rest if the new word agrees with the old ticks too: together they would be
+    /// read as a timeout that is too short.
     pub fn provisional(self, before: Settings) -> Settings {
         let passes = |word: &Word| word.form.is_timeout() && word.agrees_with(before.receive);
         match self.word.filter(passes) {
@@ -194,11 +195,11 @@ impl Settings {
         let has_ticks = || ticks(socket, Side::Receive, tick).map(|ticks| ticks == self.receive);
         Ok(is_mine
             && options::is_nonblocking(socket)? == self.nonblocking
-            // The word was another for a while.
+            // A provisional word was there for a while.
             && (self.provisional(before) == self || has_ticks()?))
     }
 
-    /// Writes back what was read, as far as that is permitted: a policy may refuse some of the calls.
+    /// Writes the old settings back. Errors are ignored: a policy may refuse some of the calls.
     fn restore(self, socket: BorrowedFd, tick: Tick) {
         for step in [Step::Word, Step::Receive, Step::Send, Step::Flag] {
             let _ = self.write_one(step, socket, tick);
@@ -214,8 +215,8 @@ impl Settings {
         }
     }
 
-    /// The order in which no state between is a mode that neither is. A send must not find `O_NONBLOCK`
-    /// cleared without a timeout, nor a timeout's settings with a foreign `O_NONBLOCK`.
+    /// The order of the writes. No state between two modes may read as a third mode: a send must not find `O_NONBLOCK`
+    /// clear without a timeout, nor the settings of a timeout with the `O_NONBLOCK` of another mode.
     pub fn steps(self, before: Settings, tick: Tick) -> [Step; 4] {
         use Step::*;
         if self.receive == 0 || self.receive >= tick.endless() {
@@ -227,8 +228,8 @@ impl Settings {
         }
     }
 
-    /// Writes what [`Settings::without_wait`] changes. The mark comes before the flag, which would be other code's
-    /// without it, and again if a mode was set between the two.
+    /// Writes what [`Settings::without_wait`] changes. The mark comes before the flag: without the mark the flag reads as
+    /// other code's. The mark is written again if a mode was set between the two.
     fn write_without_wait(self, socket: BorrowedFd, tick: Tick) -> Result<()> {
         self.write_one(Step::Send, socket, tick)?;
         self.write_one(Step::Flag, socket, tick)?;

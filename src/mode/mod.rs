@@ -10,19 +10,19 @@
 //! | timeout         | of TCP or of Unix, and the rest | clear        | its share     | the share + 1, or half     |
 //! | timeout, polled | polled, and the rest            | set          | all of it     | all of it + 29             |
 //!
-//! The timeouts are in ticks of the kernel's timer. The word ([`word`]) has the nanoseconds that they do not
-//! tell, and whether signals interrupt a wait; `SO_SNDTIMEO` is then one tick longer still, and modes
-//! without a timeout have [`Tick::endless`] for one.
+//! The timeouts are in ticks of the kernel's timer. The word ([`word`]) has the nanoseconds below a tick, and whether
+//! signals interrupt a wait. If they do, `SO_SNDTIMEO` is one tick longer still, and a mode without a timeout has
+//! [`Tick::endless`] in place of the 0.
 //!
 //! - The *share* is a little less than the timeout. The kernel waits that long inside the operation
 //!   itself, and its timer, which may be an eighth and a tick late, is never too late.
 //! - A timeout is *polled* where the kernel may not wait at all: it is too short for a share, or the socket
-//!   is of a kind ([`kinds`]) for which the kernel's wait is not to be trusted.
-//! - `accept` cannot be told not to wait. So that it does not fall back into the kernel's wait, it sets
-//!   `O_NONBLOCK` and a mark in `SO_SNDTIMEO`, which says nothing of the mode. The mode stays as it was.
-//! - Timeouts that do not fit the word were set by other code, and mean what they say.
-//! - A word that is lost, or just being set, leaves the longest timeout that has such ticks: never early,
-//!   late by about a tick.
+//!   is of a kind ([`kinds`]) for which the kernel's wait cannot be trusted.
+//! - `accept` has no flag that tells it not to wait. Where it must not wait in the kernel, the listener gets
+//!   `O_NONBLOCK` and a mark in `SO_SNDTIMEO`. Neither changes the mode.
+//! - Other code set the timeouts that do not agree with the word. They mean what they say.
+//! - While a word is lost, or is just being set, the longest timeout with the same ticks is read: it is never early,
+//!   and late by about a tick.
 
 mod change;
 mod kinds;
@@ -44,8 +44,8 @@ use settings::{Settings, ticks};
 use ticks::{Scale, Tick};
 use word::{Form, Home, Word};
 
-/// A call that is refused for longer, in nanoseconds, may have waited for a timeout of other code, even if the
-/// mode was non-blocking.
+/// In nanoseconds. A call that says "not ready" only after a longer time may have waited for a timeout that other code
+/// set, even if the word says non-blocking.
 const LONG_REFUSAL: u64 = 10_000_000;
 
 /// Which of the two timeouts an operation obeys.
@@ -61,16 +61,16 @@ pub struct Mode {
     pub timeout: Timeout,
     /// A signal ends the wait with `EINTR`.
     pub interruptible: bool,
-    /// For how many nanoseconds at least the kernel itself waits before it says `EAGAIN`.
+    /// The least time, in nanoseconds, that the kernel itself waits before it says `EAGAIN`.
     pub kernel_waits: u64,
-    /// The same at most, if it waits once.
+    /// The longest time that it waits before that, if it waits once.
     pub kernel_waits_at_most: u64,
     /// `O_NONBLOCK` is set: the kernel does not wait.
     pub nonblocking: bool,
 }
 
 impl Mode {
-    /// Whether the kernel may wait this often before the deadline, and is sure to be done by then.
+    /// Whether the kernel can wait so many times and is sure to be done before the deadline.
     pub fn has_time_for_kernel(self, waits: u64, deadline: Option<u64>) -> bool {
         let end = time::now().saturating_add(self.kernel_waits_at_most.saturating_mul(waits));
         self.kernel_waits_at_most > 0 && deadline.is_some_and(|deadline| end < deadline)
@@ -82,8 +82,8 @@ impl Mode {
     }
 }
 
-/// The mode in which `side` of a socket operates that has just said, after this many nanoseconds, that it is
-/// not ready. The word alone tells of non-blocking mode, and the word and its ticks of a polled timeout.
+/// The mode of `side` of a socket that has just said, after `took` nanoseconds, that it is not ready. For non-blocking
+/// mode it reads the word alone, and for a polled timeout the word and its ticks.
 pub fn of_unready(socket: BorrowedFd, side: Side, took: u64) -> Result<Mode> {
     if took > LONG_REFUSAL {
         return get(socket, side);
@@ -129,16 +129,16 @@ pub fn has_flag(socket: BorrowedFd) -> bool {
     matches!(form, Some(Form::Polled | Form::NonBlocking))
 }
 
-/// What of a mode the kernel may forget.
+/// The part of a mode that the kernel may forget: the word.
 pub struct Kept(Option<Word>);
 
-/// Keeps it.
+/// Reads the word, to be restored.
 pub fn keep(socket: BorrowedFd) -> Kept {
     Kept(word::in_socket(socket).flatten())
 }
 
 impl Kept {
-    /// Brings it back, if it was forgotten.
+    /// Writes the word back, if the kernel forgot it.
     #[cold]
     pub fn restore(self, socket: BorrowedFd) {
         if self.0.is_some() && word::in_socket(socket) == Some(None) {
@@ -150,19 +150,19 @@ impl Kept {
 /// How a large send may be made.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum LargeSend {
-    /// By one call, as the caller has it.
+    /// By one call, with the caller's length and flags.
     Whole,
-    /// By one call of bounded size: there is a timeout, in which the kernel does not count what copying takes.
+    /// By one call of bounded size: there is a timeout, and the kernel does not count the time that it copies.
     Bounded,
     /// Without waiting, and by calls of bounded size: the timeout is polled.
     Polled,
-    /// All of it only without waiting. The kernel counts anew for each buffer, and may wait with no more than
-    /// [`UNIX_PIECE`].
+    /// All of it without waiting, or [`UNIX_PIECE`] bytes in a call that waits: the kernel counts its wait anew for each
+    /// buffer.
     Pieces,
 }
 
-/// How a send of over [`MAX_UNCHECKED_SEND`] may be made on this socket. A word alone does not
-/// tell that there is a timeout: other code may have taken it away, or TCP passed it on with a connection.
+/// How a send of over [`MAX_UNCHECKED_SEND`] may be made on this socket. A word does not prove that there is a
+/// timeout: other code may have cleared it, or the connection inherited the word from its listener.
 pub fn large_send(socket: BorrowedFd, len: usize, bound: usize) -> Result<LargeSend> {
     let (home, word) = word::read(socket);
     Ok(match (home, word.map(|word| word.form)) {
@@ -178,8 +178,8 @@ pub fn large_send(socket: BorrowedFd, len: usize, bound: usize) -> Result<LargeS
     })
 }
 
-/// Whether `EAGAIN` from a call that could wait is the kernel's last word: no local port is free. (Of sockets
-/// that are neither of the internet nor Unix it must be believed.)
+/// Whether `EAGAIN` from a call that could wait is final: no local port is free. (On sockets that are neither of the
+/// internet nor Unix it is always taken for final.)
 pub fn is_final(socket: BorrowedFd) -> Result<bool> {
     Ok(match options::domain(socket)? {
         libc::AF_INET | libc::AF_INET6 => options::lacks_port(socket),

@@ -1,6 +1,6 @@
-//! What a socket holds of its mode: read, and made sense of.
+//! Reads the four settings of a socket, and finds the mode that they mean.
 //!
-//! It takes several calls, and others may set a mode between them: see [`super::change`].
+//! To read them takes several calls, and others may set a mode between the calls: see [`super::change`].
 
 use std::os::fd::BorrowedFd;
 
@@ -13,27 +13,27 @@ use crate::errno::Result;
 use crate::time::{self, Timeout};
 use crate::{options, sys};
 
-/// By how much `SO_SNDTIMEO` exceeds `SO_RCVTIMEO`, in ticks, where TCP has a timeout.
+/// By how many ticks `SO_SNDTIMEO` exceeds `SO_RCVTIMEO` in a timeout of TCP.
 const TCP_MARK: u64 = 1;
-/// The same where a timeout is polled: more than anybody's rounding, and little enough to be waited for
-/// should `O_NONBLOCK` be cleared.
+/// The same in a polled timeout. It is more than any rounding makes, and so little that a wait for it does no harm
+/// if other code clears `O_NONBLOCK`.
 const POLLED_MARK: u64 = 29;
-/// What `SO_SNDTIMEO` of a listener holds beyond "no timeout" where `O_NONBLOCK` is this library's, and
-/// `accept` must not wait. It says nothing of the mode, so that it cannot undo one that is set meanwhile.
+/// By how many ticks `SO_SNDTIMEO` of a listener exceeds [`Tick::endless`] where this library has set `O_NONBLOCK` so
+/// that `accept` does not wait. The mark has no part in the mode, so that it cannot undo a mode that is set meanwhile.
 const LISTENER_MARK: u64 = 8;
-/// The least share of which a Unix socket can wait a half twice.
+/// The least share, in ticks, that has two halves for a Unix socket to wait.
 const LEAST_UNIX_SHARE: u64 = 4;
 
-/// How often to read what others keep changing, and how often in a row it must be the same to be believed.
+/// How many times to read settings that others keep changing, and how many equal reads in a row are believed.
 const READS: u32 = 128;
 const EQUAL_READS: u32 = 5;
 
-/// How often, and for how many nanoseconds, to wait for others to finish setting a mode: they may have to wait for a
+/// How many times, and for how many nanoseconds each, to wait for another setter to finish: it may have to wait for a
 /// processor.
 const NAPS: u32 = 50;
 const NAP: u64 = 1_000_000;
 
-/// What a socket holds of its mode.
+/// The four settings of a socket that hold its mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
     pub home: Home,
@@ -45,7 +45,7 @@ pub struct Settings {
     pub nonblocking: bool,
 }
 
-/// What the two timeouts look like, and whether they are those of an interruptible mode.
+/// What the two timeouts look like. The truth value says that signals interrupt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Share(bool),
@@ -68,9 +68,9 @@ pub fn option(side: Side) -> c_int {
 }
 
 impl Settings {
-    /// Reads them, and again if what was read may belong to two modes: it takes several calls, and others may set a mode
-    /// between them. Only a mode that is just being set is met again and again, and that passes. What lasts are a flag and
-    /// timeouts of other code, and then the word is not believed.
+    /// Reads the settings, and reads again while they may be torn: others may set a mode between the calls. A mode that is
+    /// just being set is complete soon. Settings that stay torn are a flag and timeouts of other code, and then the word
+    /// is not believed.
     pub fn read(socket: BorrowedFd, tick: Tick) -> Result<Settings> {
         Settings::read_from(Settings::read_once(socket, tick)?, socket, tick)
     }
@@ -103,11 +103,12 @@ impl Settings {
                 return Ok(Settings { word: None, ..settings });
             }
         }
-        // They change faster than they can be read. The kernel knows best whether a call is to wait.
+        // They change faster than they can be read. The kernel decides then whether a call waits.
         Ok(Settings { nonblocking: false, ..settings })
     }
 
-    /// Guesses them from the word and its ticks, if they agree: then only other code can have touched the others.
+    /// Guesses the other settings from the word and its ticks, if these two agree. The guess is wrong only if other code
+    /// has changed the others.
     pub fn guess(socket: BorrowedFd, word: Word, tick: Tick) -> Result<Option<Settings>> {
         let receive = ticks(socket, Side::Receive, tick)?;
         let is_of_mode = (receive != 0) == (word.form.is_timeout() || word.interruptible);
@@ -115,14 +116,14 @@ impl Settings {
         Ok(agrees.then(|| Settings::of_word(word, receive, Home::Socket)))
     }
 
-    /// Reads what was only guessed.
+    /// Reads the settings that were guessed.
     pub fn confirm(self, socket: BorrowedFd, tick: Tick) -> Result<Settings> {
         let send = ticks(socket, Side::Send, tick)?;
         let read = Settings { send, nonblocking: options::is_nonblocking(socket)?, ..self };
         if read == self { Ok(read) } else { Settings::read(socket, tick) }
     }
 
-    /// What goes with a word and its ticks.
+    /// The settings that belong to a word and its ticks.
     fn of_word(word: Word, receive: u64, home: Home) -> Settings {
         let mark = u64::from(word.interruptible);
         let send = match word.form {
@@ -135,8 +136,8 @@ impl Settings {
         Settings { home, word: Some(word), receive, send, nonblocking }
     }
 
-    /// What goes with the word of a share and its `SO_SNDTIMEO`. Where that is one of half a share, the word tells which
-    /// of two it was.
+    /// The settings that belong to the word of a share and its `SO_SNDTIMEO`. Half of a share may come from two shares, an
+    /// even and an odd one, and the word tells from which.
     pub fn with_send(word: Word, send: u64) -> Settings {
         let mark = u64::from(word.interruptible);
         let receive = match word.form {
@@ -147,8 +148,8 @@ impl Settings {
         Settings::of_word(word, if word.agrees_with(odd) { odd } else { even }, Home::Socket)
     }
 
-    /// Whether they are all of one mode, as [`Settings::new`] or [`Settings::without_wait`] makes them, or those
-    /// of a socket without any.
+    /// Whether all of them belong to one mode, as [`Settings::new`] or [`Settings::without_wait`] makes them, or to a socket
+    /// whose mode was never set.
     pub fn is_whole(self, tick: Tick) -> bool {
         let shape = self.shape(tick);
         match self.agreeing_word().map(|word| word.form) {
@@ -162,35 +163,37 @@ impl Settings {
         }
     }
 
-    /// The flag comes before the word: where there is no word yet, it is not of a mode that is just being set.
+    /// Reads the settings once. The flag is read before the word: if there is no word yet, the flag does not belong to a
+    /// mode that is just being set.
     pub fn read_once(socket: BorrowedFd, tick: Tick) -> Result<Settings> {
         let nonblocking = options::is_nonblocking(socket)?;
         let in_socket = word::in_socket(socket);
-        // It alone tells a socket from other descriptors.
+        // This question alone fails on a descriptor that is not a socket.
         let receive = ticks(socket, Side::Receive, tick)?;
         let send = ticks(socket, Side::Send, tick)?;
         let (home, word) = match in_socket {
             Some(word) => (Home::Socket, word),
-            None if receive == 0 && send == 0 => (Home::Table, None), // It would tell nothing more.
-            // One that does not agree is not just being set, but of the past.
+            None if receive == 0 && send == 0 => (Home::Table, None), // The table would add nothing.
+            // A word of the table that does not agree belongs to an earlier mode.
             None => (Home::Table, word::in_table(socket).filter(|word| word.agrees_with(receive))),
         };
         Ok(Settings { home, word, receive, send, nonblocking })
     }
 
-    /// The settings of a mode. `form` is that of a timeout on this kind of socket.
+    /// The settings of a mode. `form` is the form that a timeout with a share has on this kind of socket.
     pub fn new(timeout: Timeout, interruptible: bool, form: Form, home: Home, tick: Tick) -> Settings {
-        // Another process does not see the table, and its timeout with the same ticks would not be noticed.
+        // The table belongs to this process. If another process set a timeout with the same ticks, the word in the table
+        // would be believed wrongly.
         let home = if form == Form::Polled && home != Home::Socket { Home::Nowhere } else { home };
         let mark = u64::from(interruptible);
         let (form, receive, rest) = match timeout {
-            // A receive with a timeout returns `EINTR` even under `SA_RESTART`, just what is wanted then.
+            // With a timeout the kernel returns `EINTR` even under `SA_RESTART`, as an interruptible mode needs.
             Timeout::Zero => (Form::NonBlocking, mark * tick.endless(), 0),
             Timeout::Forever => (Form::Blocking, mark * tick.endless(), 0),
             Timeout::Nanoseconds(nanoseconds) => {
                 let form = match form {
                     Form::Tcp if tick.share(nanoseconds) > 0 => Form::Tcp,
-                    // Without a word in the socket its shape must tell, and then it is TCP's or polled.
+                    // Without a word in the socket the shape tells the form, and only TCP and polled have a shape of their own.
                     Form::Unix if tick.share(nanoseconds) >= LEAST_UNIX_SHARE && home == Home::Socket => Form::Unix,
                     _ => Form::Polled,
                 };
@@ -202,7 +205,7 @@ impl Settings {
         Settings { word: settings.word.filter(|_| home != Home::Nowhere), ..settings }
     }
 
-    /// Whether the kernel would let a send wait without end, were `O_NONBLOCK` clear. (A listener has no sends.)
+    /// Whether a send would wait in the kernel without end if `O_NONBLOCK` were clear. (A listener does not send.)
     pub fn may_send_for_ever(self, tick: Tick) -> bool {
         let is_listener = matches!(self.shape(tick), Shape::Listener(_));
         self.send == 0 || self.send >= tick.endless() && !is_listener
@@ -228,7 +231,7 @@ impl Settings {
         if self.nonblocking && !self.is_polled(tick) {
             return Timeout::Zero;
         }
-        // The word tells all, but that other code took the own timeout away.
+        // The word decides, unless other code cleared the timeout of this side.
         let tells = |word: &Word| word.form.is_timeout() && self.receive != 0 && (own != 0 || self.nonblocking);
         if let Some(word) = self.agreeing_word().filter(tells) {
             return Timeout::Nanoseconds(tick.join(scale(word.form), self.receive, u64::from(word.rest)));
@@ -237,7 +240,7 @@ impl Settings {
         if own == 0 || if listens { self.receive == 0 } else { own >= tick.endless() } {
             return Timeout::Forever;
         }
-        // The word is lost, or of another mode that is just being set.
+        // The word is lost, or belongs to another mode that is just being set.
         match self.shape(tick) {
             _ if !self.may_be_ours() => Timeout::Nanoseconds(tick.to_nanoseconds(own)),
             Shape::Other => Timeout::Nanoseconds(tick.to_nanoseconds(own)),
@@ -247,7 +250,7 @@ impl Settings {
         }
     }
 
-    /// Whether `O_NONBLOCK` is this library's, for a mode that waits.
+    /// Whether this library set `O_NONBLOCK`, in a mode that waits.
     fn is_polled(self, tick: Tick) -> bool {
         let shape = self.shape(tick);
         let is_ours = shape != Shape::Other && self.may_be_ours();
@@ -258,21 +261,21 @@ impl Settings {
             Some(Form::Blocking) | None => is_ours && matches!(shape, Shape::Polled(_)),
             _ if self.agreeing_word().is_none() => is_ours,
             Some(Form::Polled) => self.receive != 0,
-            // Other code set it on a timeout that is whole. One that is not is just being set.
+            // If the timeout is whole, other code set the flag. If not, a mode is just being set.
             Some(Form::Tcp | Form::Unix) => self.receive != 0 && !matches!(shape, Shape::Share(_)),
         }
     }
 
-    /// Whether these are the ticks of the word, but not its other timeout, and the flag is set: a mode that is just
-    /// being set, or other code's flag and timeout.
+    /// Whether the flag is set, and the word agrees with the ticks but not with `SO_SNDTIMEO`: a mode is just being set, or
+    /// the flag and the timeout are other code's.
     fn is_ambiguous(self, tick: Tick) -> bool {
         let form = self.agreeing_word().map(|word| word.form);
         let is_of_timeout = form.is_some_and(Form::is_timeout) && self.receive != 0;
         self.nonblocking && is_of_timeout && self.shape(tick) == Shape::Other
     }
 
-    /// Whether, on a listener, an `accept` may be about to add its mark to the flag that it has just set: in a mode that
-    /// waits. It cannot be told from other code's flag, and then the mode goes before that.
+    /// Whether, on a listener in a mode that waits, an `accept` may have set the flag and not yet its mark. Other code's flag
+    /// looks the same. The mode is believed then, not the flag.
     fn may_stop_waiting(self, tick: Tick) -> bool {
         let waits = self.agreeing_word().is_some_and(|word| match word.form {
             Form::Tcp | Form::Unix => self.receive != 0,
@@ -282,8 +285,8 @@ impl Settings {
         self.nonblocking && waits && !is_marked
     }
 
-    /// The word that goes with the others, of which it is lost: that of the longest timeout that has such ticks. There is
-    /// none if other code has set them.
+    /// A new word for settings whose word is lost: the word of the longest timeout with the same ticks. There is none if
+    /// other code made the settings.
     pub fn lost_word(self, tick: Tick) -> Option<Word> {
         let (form, on) = match self.shape(tick) {
             Shape::Share(on) | Shape::Listener(on) if self.receive >= tick.endless() => (self.untimed_form(), on),
@@ -307,13 +310,13 @@ impl Settings {
         }
     }
 
-    /// The word, if it belongs to the ticks.
+    /// The word, if it agrees with the ticks.
     fn agreeing_word(self) -> Option<Word> {
         self.word.filter(|word| word.agrees_with(self.receive))
     }
 
-    /// Whether timeouts that look like this library's are: on a socket that could hold a word and has
-    /// none, other code set them.
+    /// Whether timeouts that look like this library's can be its own. A socket that could hold a word and has none got them
+    /// from other code.
     fn may_be_ours(self) -> bool {
         self.word.is_some() || self.home != Home::Socket
     }

@@ -1,8 +1,8 @@
-//! The words of sockets that cannot keep their own: a table of the process, by the socket's cookie.
+//! The words of sockets that have no place for one: a table of the process, by the socket's cookie.
 //!
-//! An entry may be missing: for a socket that another process set up, or once a socket with the same
-//! place has taken it. By cookie and not by descriptor, it serves all duplicates of a socket, and a
-//! descriptor that is closed and reused cannot find its predecessor's. A forked child has a copy.
+//! An entry may be missing: another process set the mode, or the entry of another socket has taken its place. The key is the
+//! cookie, not the descriptor. So all duplicates of a socket find its entry, and a number that was closed and reused does
+//! not find the entry of the earlier socket. A forked child has a copy of the table.
 
 #[cfg(target_has_atomic = "64")]
 mod atomic {
@@ -10,11 +10,11 @@ mod atomic {
 
     use crate::atomic::{AtomicU64, Ordering::Relaxed};
 
-    /// Cookies are handed out in sequences, so that sockets seldom clash while they are fewer than this.
+    /// The kernel numbers cookies in sequence, so that sockets seldom clash while there are fewer of them than this.
     const ENTRIES: usize = 1 << 14;
 
-    /// An entry is written and read at once: the number above, what the place does not tell of the
-    /// cookie below. No number of a word is 0, and so neither is an entry.
+    /// An entry is one atomic number: the word in the upper half, and in the lower half the part of the cookie that the
+    /// place does not tell. The number of a word is never 0, and so an entry is never 0.
     static TABLE: [AtomicU64; ENTRIES] = [const { AtomicU64::new(0) }; ENTRIES];
 
     fn entry(cookie: u64) -> (&'static AtomicU64, u64) {

@@ -7,17 +7,17 @@ use libc::timeval;
 use crate::errno::Result;
 use crate::linux;
 
-/// Seconds that stand for "no timeout": 23 days, near the most that every kernel can hold. A wait in the
-/// kernel that really lasts that long is simply begun again.
+/// Seconds that stand for "no timeout": 23 days, which is near the longest timeout that every kernel can hold. If a wait
+/// in the kernel really lasts that long, it is begun again.
 const ENDLESS: u64 = 2_000_000;
 
-/// A long timeout is kept in units of this many nanoseconds, for it has 51 bits: 24 are the rest in the mode
-/// word, and the upper 27 count ticks from [`Tick::long`]. The unit is one that leaves decimals as they are.
+/// The unit, in nanoseconds, in which a long timeout is kept. There are 51 bits for it: the 24 of the rest in the mode word,
+/// and 27 for the ticks above [`Tick::long`]. A unit of ten microseconds keeps short decimal fractions exact.
 const LONG_UNIT: u64 = 10_000;
 const LONG_REST_BITS: u32 = 24;
 const LONG_TICKS: u64 = 1 << 27;
 
-/// How much of a timeout the kernel's ticks stand for.
+/// The part of a timeout that the kernel's ticks stand for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scale {
     /// The share for which the kernel waits.
@@ -35,14 +35,13 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// Asks the system, and takes no guess for an answer: with the wrong tick the settings would not read
-    /// back as written.
+    /// Asks the system, and never guesses: with a wrong tick the settings would not be read back as they were written.
     pub fn get() -> Result<Tick> {
         Ok(Tick::of(linux::tick()?))
     }
 
-    /// A tick of so many nanoseconds; given what no timer has, the slowest that Linux has. A kernel that
-    /// claims 1 ns keeps timeouts as they are given, and so those in slower ticks as well.
+    /// A tick of this length. If no timer of Linux has such a tick, the slowest tick of Linux is taken. A kernel that
+    /// reports 1 ns keeps every timeout as it was given, and so timeouts in slower ticks too.
     fn of(nanoseconds: u64) -> Tick {
         const FASTEST: NonZeroU64 = NonZeroU64::new(100_000).unwrap();
         const SLOWEST: NonZeroU64 = NonZeroU64::new(10_000_000).unwrap();
@@ -64,28 +63,28 @@ impl Tick {
         ticks.saturating_mul(self.nanoseconds.get())
     }
 
-    /// What stands for no timeout.
+    /// The ticks that stand for "no timeout".
     pub fn endless(self) -> u64 {
         ENDLESS * self.per_second.get()
     }
 
-    /// From here on ticks stand for long timeouts.
+    /// The least ticks that stand for a long timeout.
     fn long(self) -> u64 {
         self.endless() - LONG_TICKS - 1
     }
 
-    /// The share of a timeout for which the kernel waits. Its timer may fire an eighth of the time
-    /// and a tick late, and even then some of the timeout must be left. 0: too short for a share.
+    /// The share of a timeout, in ticks, or 0 if it is too short for a share. The kernel's timer may fire an eighth of the
+    /// time and a tick too late, and even then a part of the timeout must be left.
     pub fn share(self, nanoseconds: u64) -> u64 {
         (nanoseconds / 9 * 8 / self.nanoseconds).saturating_sub(2)
     }
 
-    /// How many ticks the kernel waits at most when it is told to wait for this many: an eighth and a tick longer.
+    /// The most ticks that the kernel waits when it is told to wait for `ticks`: an eighth and a tick longer.
     pub fn latest(self, ticks: u64) -> u64 {
         if ticks == 0 { 0 } else { ticks + ticks / 8 + 2 }
     }
 
-    /// The least timeout that has these ticks.
+    /// The shortest timeout that has these ticks.
     fn least(self, scale: Scale, ticks: u64) -> u64 {
         match scale {
             Scale::Share => self.to_nanoseconds(ticks + 2).div_ceil(8).saturating_mul(9),
@@ -93,7 +92,7 @@ impl Tick {
         }
     }
 
-    /// A timeout in ticks and the rest, which the ticks do not tell.
+    /// Divides a timeout into ticks and the rest.
     pub fn divide(self, scale: Scale, nanoseconds: u64) -> (u64, u64) {
         if nanoseconds >= self.least(scale, self.long()) {
             let units = nanoseconds.div_ceil(LONG_UNIT) - self.long_units(scale);
@@ -106,7 +105,7 @@ impl Tick {
         (ticks, nanoseconds.saturating_sub(self.least(scale, ticks)))
     }
 
-    /// The timeout that was divided so.
+    /// The timeout of these ticks and this rest: the inverse of [`Tick::divide`].
     pub fn join(self, scale: Scale, ticks: u64, rest: u64) -> u64 {
         match ticks.checked_sub(self.long()) {
             Some(beyond) => {
@@ -117,7 +116,7 @@ impl Tick {
         }
     }
 
-    /// The longest timeout that has these ticks: what is known without the rest is never early.
+    /// The longest timeout that has these ticks. Where the rest is not known this one is never early.
     pub fn most(self, scale: Scale, ticks: u64) -> u64 {
         match ticks.checked_sub(self.long()) {
             Some(_) => self.join(scale, ticks, 1 << LONG_REST_BITS),
@@ -129,13 +128,13 @@ impl Tick {
         self.least(scale, self.long()) / LONG_UNIT
     }
 
-    /// As the kernel takes it. It divides the microseconds by those of a tick and rounds up.
+    /// Ticks in the form that the kernel takes. It divides the microseconds by the length of a tick and rounds up.
     pub fn to_timeval(self, ticks: u64) -> timeval {
         let microseconds = ticks % self.per_second * self.microseconds.get();
         timeval { tv_sec: (ticks / self.per_second) as _, tv_usec: microseconds as _ }
     }
 
-    /// As the kernel gives it: in microseconds rounded down.
+    /// Ticks from the form that the kernel gives: in microseconds, rounded down.
     pub fn to_ticks(self, value: timeval) -> u64 {
         let microseconds = value.tv_usec as u64;
         (value.tv_sec as u64).saturating_mul(self.per_second.get())

@@ -1,11 +1,11 @@
-//! The mode word: what of a mode the two timeouts and `O_NONBLOCK` cannot hold.
+//! The mode word: the part of a mode that the two timeouts and `O_NONBLOCK` cannot hold.
 //!
-//! It lives in the socket's `SO_PEEK_OFF`. Every negative number means "off" to the kernel, is kept as
-//! it was given, travels with the socket to every process, and is read back. -1 is what a socket
-//! begins with; a word is any number below. Numbers of 0 and more belong to other code.
+//! It lives in the socket's `SO_PEEK_OFF`. To the kernel every negative number there means "off". The kernel keeps the
+//! number as it was given, with the socket and for every process that has it. A new socket has -1, and a word is any
+//! number below. Numbers of 0 and more belong to other code.
 //!
-//! Sockets that have no such option (TCP before Linux 6.9, MPTCP and what else polls anyway) have their
-//! words in a table of the process instead: see [`table`].
+//! Some sockets have no such option: TCP before Linux 6.9, MPTCP, and other kinds whose timeouts are polled. Their
+//! words are in a table of the process: see [`table`].
 
 use std::os::fd::BorrowedFd;
 
@@ -22,7 +22,7 @@ pub enum Form {
     Tcp,
     /// The same, as Unix sockets have it.
     Unix,
-    /// A timeout of which the kernel waits nothing.
+    /// A timeout without a share: the kernel does not wait.
     Polled,
     Blocking,
     NonBlocking,
@@ -33,21 +33,22 @@ impl Form {
         !matches!(self, Form::Blocking | Form::NonBlocking)
     }
 
-    /// The kernel waits a share of it.
+    /// Whether it is a timeout with a share.
     pub fn has_share(self) -> bool {
         matches!(self, Form::Tcp | Form::Unix)
     }
 }
 
-/// A word, taken apart.
+/// The parts of a word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Word {
     pub form: Form,
     /// A signal ends a wait with `EINTR`.
     pub interruptible: bool,
-    /// The nanoseconds by which the timeout exceeds the least with the same ticks.
+    /// The nanoseconds by which the timeout is longer than the shortest timeout with the same ticks.
     pub rest: u32,
-    /// Of the ticks that belong to it: tells a torn change, or other code's timeouts.
+    /// A hash of the ticks that belong to the word. If it does not agree with the ticks of the socket, these are torn, or
+    /// other code's.
     check: u32,
 }
 
@@ -56,14 +57,14 @@ const CHECK_BITS: u32 = 4;
 const INTERRUPTIBLE_BIT: u32 = REST_BITS + CHECK_BITS;
 const FORM_BIT: u32 = INTERRUPTIBLE_BIT + 1;
 
-/// The first number that is a word; those below count up from it.
+/// The highest number that is a word. The bits of a word count down from it.
 const FIRST: c_int = -2;
 
 impl Word {
     pub fn new(form: Form, interruptible: bool, ticks: u64, rest: u64) -> Word {
         let rest = match form {
             Form::Tcp | Form::Unix | Form::Polled => rest as u32 & mask(REST_BITS),
-            // They share a number, and this tells them apart.
+            // These two share a number of the form, and the rest tells them apart.
             Form::Blocking => 0,
             Form::NonBlocking => 1,
         };
@@ -74,7 +75,7 @@ impl Word {
         Word { rest: mask(REST_BITS), ..self }
     }
 
-    /// Whether it belongs to these ticks, as far as so few bits tell.
+    /// Whether the word can belong to these ticks: four bits of a hash say so.
     pub fn agrees_with(self, ticks: u64) -> bool {
         self.check == check(ticks)
     }
@@ -117,10 +118,10 @@ fn check(ticks: u64) -> u32 {
     (ticks.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - CHECK_BITS)) as u32
 }
 
-/// Where the word of a socket is kept.
+/// The place where the word of a socket is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Home {
-    /// In the socket: whoever has the socket sees the word.
+    /// In the socket: every process that has the socket sees the word.
     Socket,
     /// In the table of this process, by the socket's cookie.
     Table,
@@ -140,7 +141,7 @@ pub fn in_table(socket: BorrowedFd) -> Option<Word> {
     table::get(linux::cookie(socket)?).and_then(Word::from_number)
 }
 
-/// Reads the word of a socket, and tells where it is kept.
+/// Reads the word of a socket, and gives the place where it is kept.
 pub fn read(socket: BorrowedFd) -> (Home, Option<Word>) {
     match in_socket(socket) {
         Some(word) => (Home::Socket, word),
@@ -148,7 +149,7 @@ pub fn read(socket: BorrowedFd) -> (Home, Option<Word>) {
     }
 }
 
-/// Writes the word, or none, where [`read`] found it to be kept.
+/// Writes the word, or "no word", to the place that [`read`] found.
 pub fn write(socket: BorrowedFd, home: Home, word: Option<Word>) -> Result<()> {
     let number = word.map_or(FIRST + 1, Word::to_number);
     match home {
