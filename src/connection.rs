@@ -1,4 +1,4 @@
-//! Making connections: connect and accept, which cannot be told not to wait as a transfer can.
+//! Making connections: connect and accept. Unlike a transfer, these calls have no flag that tells them not to wait.
 
 use std::os::fd::BorrowedFd;
 
@@ -14,7 +14,7 @@ use crate::{options, sys, wait};
 
 /// Makes the connection, or goes on with one that an earlier call has begun.
 pub fn connect(connection: Connection, pace: Pace) -> Result<usize> {
-    // When TCP is refused, the kernel puts the socket back as it was made, and forgets a part of its mode.
+    // When TCP is refused, the kernel resets the socket to the state of a new one, and forgets the word of its mode.
     let kept = mode::keep(connection.socket);
     let socket = connection.socket;
     try_to_connect(connection, pace).inspect_err(|_| kept.restore(socket))
@@ -41,7 +41,7 @@ fn try_to_connect(connection: Connection, pace: Pace) -> Result<usize> {
     }
 }
 
-/// Accepts a connection, and gives its descriptor and, where there is room for it, the address of the peer.
+/// Accepts a connection, and gives its descriptor. Writes the address of the peer if the caller has room for it.
 #[inline(always)]
 pub fn accept(socket: BorrowedFd, peer: AddressOut, pace: Pace) -> Result<usize> {
     let mut start = Reading::NONE;
@@ -61,16 +61,16 @@ pub fn accept(socket: BorrowedFd, peer: AddressOut, pace: Pace) -> Result<usize>
         Ok(connection) => connection as usize,
         Err(error) => finish_accept(socket, &start, pace, outcome_of_accept(Err(error)), &attempt)?,
     };
-    // A connection to a Unix listener inherits no timeouts, and only its address tells for nothing.
+    // A connection to a Unix listener inherits no timeouts. Its address tells the family without a system call.
     if !is_of_unix(peer) {
         mode::clear_timeouts(sys::borrow(connection as c_int)?);
     }
     Ok(connection)
 }
 
-/// Whether an address that was given is one of a Unix socket.
+/// Whether the address that the kernel wrote is of a Unix socket.
 fn is_of_unix(peer: AddressOut) -> bool {
-    // SAFETY: the kernel has written an address there, and all have a family in front.
+    // SAFETY: the kernel has written an address there, and every address begins with its family.
     peer.room as usize >= size_of::<sa_family_t>() && unsafe { (*peer.addr).sa_family } == AF_UNIX as sa_family_t
 }
 
@@ -96,8 +96,8 @@ fn finish_accept(
     })
 }
 
-/// `accept` also reports what befell a connection in the queue, which it has taken out. The list is accept(2)'s,
-/// without the `EOPNOTSUPP` that also says that a socket cannot accept at all.
+/// `accept` also reports the error of a connection that died in the queue, and takes it out. The list is that of accept(2)
+/// without `EOPNOTSUPP`, which may also mean that the socket cannot accept at all.
 fn outcome_of_accept(result: Result<c_int>) -> Outcome {
     match result.map_err(Errno::code) {
         Err(
@@ -122,13 +122,14 @@ pub struct Connection<'fd> {
 }
 
 impl Connection<'_> {
-    /// Begins, and waits in the kernel as the mode has it.
+    /// Begins, and waits in the kernel as the mode says.
     #[inline]
     pub fn begin(&self) -> Result<usize> {
         sys::connect(self.socket, self.addr, self.addrlen).map(|()| 0)
     }
 
-    /// Begins without waiting, whatever the mode. Transfers have a flag for that, and this call the socket's.
+    /// Begins without waiting, whatever the mode. A transfer has a flag for that; for this call `O_NONBLOCK` of the socket is
+    /// set.
     pub fn begin_without_waiting(&self) -> Result<usize> {
         if options::is_nonblocking(self.socket)? {
             return self.begin();
@@ -145,8 +146,8 @@ impl Connection<'_> {
         result
     }
 
-    /// What follows an attempt that is not ready, or was interrupted. To a Unix listener whose queue is full it
-    /// is made anew; elsewhere it has gone on by itself.
+    /// What follows an attempt that is not ready or was interrupted. On a Unix socket the listener's queue is full, and the
+    /// attempt is made anew. On other sockets it has gone on by itself.
     pub fn resume(&self, wait: Wait) -> Result<usize> {
         if options::domain(self.socket)? != AF_UNIX {
             return self.outcome();
@@ -158,8 +159,8 @@ impl Connection<'_> {
         .or_else(|error| if error == Errno::ISCONN { Ok(0) } else { Err(error) })
     }
 
-    /// How the attempt that is under way has ended. Only once it has: another `connect` would begin a new one,
-    /// if another thread has shut this one down.
+    /// How the attempt under way has ended, or `EINPROGRESS` if it has not. `connect` must not be called before that: if
+    /// another thread has shut the socket down, it would begin a new attempt.
     fn outcome(&self) -> Result<usize> {
         let mut entry = [wait::entry(self.socket, POLLOUT)];
         match sys::poll(&mut entry, Some(crate::time::span(0))) {
@@ -174,15 +175,15 @@ impl Connection<'_> {
         if !options::is_connected(self.socket)? {
             return Err(Errno::CONNABORTED);
         }
-        // So that the next one says that the socket is connected.
+        // This call is the one that succeeds, and so the next one says that the socket is connected.
         match self.begin() {
             Err(Errno::ISCONN) => Ok(0),
             result => result,
         }
     }
 
-    /// Ends an attempt whose error has been read, as the kernel does when it tells the error itself: the socket can
-    /// be connected anew. It is for the protocols of the internet, and others refuse it.
+    /// Ends an attempt whose error has been read, so that the socket can be connected anew. The kernel does the same when
+    /// `connect` returns the error. Protocols of the internet know this call, and others refuse it.
     fn give_up(&self) {
         // SAFETY: all zero is a valid sockaddr, and one of no family.
         let nobody: sockaddr = unsafe { std::mem::zeroed() };

@@ -10,21 +10,21 @@ use crate::sys;
 use crate::time::Reading;
 use crate::transfer::{MAX_RECV_CHUNK, Pace, Steps, in_steps};
 
-/// A line, or whatever ends in a delimiter, in the caller's buffer.
+/// A line, or any record that ends in a delimiter, in the caller's buffer.
 pub struct Line<'a> {
     pub socket: BorrowedFd<'a>,
     pub buf: *mut c_void,
     pub size: usize,
     pub delim: &'a [u8],
-    /// How many bytes are in the buffer, and how many of them were searched in vain.
+    /// How many bytes are in the buffer, and how many of them were searched without success.
     pub have: usize,
     pub searched: usize,
-    /// Tells the caller how many bytes are in the buffer.
+    /// Writes the number of bytes in the buffer to the caller.
     pub tell: &'a dyn Fn(usize),
 }
 
 impl Line<'_> {
-    /// Receives until the delimiter is there, and gives the length up to and with it; 0 at a clean end.
+    /// Receives until the delimiter is there, and gives the length of the line with its delimiter, or 0 at a clean end.
     pub fn receive(mut self, pace: Pace) -> Result<usize> {
         if let Some(length) = self.find()? {
             return Ok(length);
@@ -43,9 +43,9 @@ impl Line<'_> {
         }
     }
 
-    /// The length up to and with the delimiter, if it is there. Fails if there is no room for it.
+    /// The length of the line with its delimiter, if that is there. Fails if the buffer is full without one.
     fn find(&mut self) -> Result<Option<usize>> {
-        // A part of the delimiter may have been there before.
+        // The bytes that were searched may end with a part of the delimiter.
         let from = self.searched.saturating_sub(self.delim.len() - 1);
         let found = sys::find(self.buf, from..self.have, self.delim);
         self.searched = self.have;

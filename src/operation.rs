@@ -1,8 +1,8 @@
 //! One operation on one socket: attempt, wait, try again.
 //!
-//! [`Operation::finish`] is the one way from an attempt that did not succeed to a result, for operations
-//! that obey the socket's mode and for those that are given a deadline and a token. In it
-//! [`Operation::retry`] is the one loop that waits outside the kernel.
+//! [`Operation::finish`] is the one way from an attempt that did not succeed to a result. Operations that obey the
+//! socket's mode and operations with a deadline and a token both take it. In it [`Operation::retry`] is the one loop that
+//! waits outside the kernel.
 
 use std::os::fd::BorrowedFd;
 
@@ -14,18 +14,18 @@ use crate::options;
 use crate::time::{self, Reading, Timeout};
 use crate::wait::{NO_ENTRY, Until};
 
-/// Whether an attempt may wait in the kernel, if the socket's mode has it so.
+/// Whether an attempt may wait in the kernel. It waits there only if the socket's mode does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     InKernel,
     Never,
-    /// No attempt: its own side of the socket was shut down for receiving, which one that does not wait does not
-    /// notice on a datagram socket and a Unix listener. To be given is what the plain call gives that is waiting then.
+    /// Not an attempt: the socket was shut down for receiving. On a datagram socket and a Unix listener an attempt that
+    /// does not wait does not notice that. The result must be that of a plain call that is waiting at that moment.
     ShutDown,
 }
 
 impl Wait {
-    /// For the flags of a transfer.
+    /// The flag that a transfer adds to the caller's.
     #[inline(always)]
     pub fn flag(self) -> c_int {
         match self {
@@ -39,11 +39,11 @@ impl Wait {
 #[derive(Clone, Copy)]
 pub enum Outcome {
     Done(usize),
-    /// The socket is not ready, or a connection under way: the mode decides what that means.
+    /// The socket is not ready, or a connection is under way. The mode decides what follows.
     NotReady(Errno),
     /// A signal came first.
     Interrupted,
-    /// Something was used up that was not the result, such as a connection that died in a queue.
+    /// The attempt used something up that is not a result, such as a connection that died in the queue of a listener.
     Again,
     Failed(Errno),
 }
@@ -79,7 +79,7 @@ impl Role {
         }
     }
 
-    /// What to poll for. `POLLRDHUP` tells of a shutdown that an attempt without waiting does not notice.
+    /// The events to poll for. `POLLRDHUP` reports a shutdown that an attempt without waiting does not notice.
     fn events(self) -> c_short {
         match self.side() {
             Side::Receive => POLLIN | POLLRDHUP,
@@ -88,7 +88,7 @@ impl Role {
     }
 }
 
-/// What decides how long an operation waits, over all the steps that it takes.
+/// What decides how long an operation waits, over all of its steps.
 #[derive(Clone, Copy)]
 enum Pace<'fd> {
     /// The socket's mode. A timeout runs from `start`. The mode is looked up on the slow path alone.
@@ -102,30 +102,31 @@ pub struct Operation<'fd> {
     socket: BorrowedFd<'fd>,
     role: Role,
     pace: Pace<'fd>,
-    /// How often one attempt may wait in the kernel for all of the time that the kernel has.
+    /// How many times one attempt may wait in the kernel, each time for the kernel's whole timeout.
     waits: u64,
 }
 
-/// How often the socket may be called ready and not be, in a row, before the operation naps between two
-/// attempts. The first may be another thread that was quicker.
+/// How many spurious readinesses may come before the operation naps between two attempts. The first may only mean that
+/// another thread was quicker.
 const SPURIOUS: u32 = 1;
 
-/// How long it naps, in nanoseconds: while the socket has an entry in its error queue, say, or the queue of
-/// a Unix peer is full. Nothing wakes a waiter then.
+/// How long it naps, in nanoseconds. The socket may have an entry in its error queue, for instance, or the queue of a Unix
+/// peer may be full, and then nothing wakes a waiter.
 const NAP: u64 = 1_000_000;
 
-/// How long a wait for room may last, in nanoseconds, before a Unix socket must be tried again: `poll` does
-/// not tell that a full one was shut down for sending, or its peer for receiving.
+/// How long a wait for room may last, in nanoseconds, before a Unix socket must be tried again. `poll` does not report that
+/// a full socket was shut down for sending, or its peer for receiving.
 const UNIX_SEND_WAIT: u64 = 10_000_000;
 
-/// How often a blocking mode that others keep changing is left to the kernel again after an `EAGAIN` that does not fit.
+/// How many times the kernel is asked to wait again after an `EAGAIN` that does not fit blocking mode: others are changing
+/// the mode.
 const ROUNDS: u32 = 8;
 
-/// After how many nanoseconds such a mode is looked up again when it is waited for outside the kernel.
+/// After that the wait is outside the kernel, and the mode is read again after so many nanoseconds.
 const LOOK_AGAIN: u64 = 10_000_000;
 
-/// Makes `attempt`, and is done if it succeeds or fails for good. If not, goes on as the socket's mode has it.
-/// The first attempt may wait in the kernel if `first` has it so.
+/// Makes `attempt`, and returns if it succeeds. If not, goes on as the socket's mode says. `first` says whether the first
+/// attempt may wait in the kernel.
 #[inline(always)]
 pub fn by_mode(
     socket: BorrowedFd,
@@ -133,8 +134,8 @@ pub fn by_mode(
     first: Wait,
     mut attempt: impl FnMut(Wait) -> Result<usize>,
 ) -> Result<usize> {
-    // Not a part of an operation, which would copy it: processors stall when what has just been written in
-    // parts is read as a whole.
+    // Not a part of an operation, which would copy it: a processor stalls when it reads as a whole what it has just
+    // written in parts.
     let mut start = Reading::NONE;
     start.take();
     match attempt(first) {
@@ -143,8 +144,8 @@ pub fn by_mode(
     }
 }
 
-/// What follows a first attempt that failed. Apart, for what most calls do must be short: the kernel has
-/// driven the processor's caches to other things when it returns.
+/// What follows a first attempt that failed. It is a function of its own, because the code that most calls run must be
+/// short: when the kernel returns, it has filled the processor's caches with other things.
 #[cold]
 #[inline(never)]
 fn finish_by_mode(
@@ -159,7 +160,7 @@ fn finish_by_mode(
     Operation::by_mode(socket, role, start).finish(first, outcome, &mut |wait| attempt(wait).into())
 }
 
-/// The same until a deadline or a token. No attempt waits in the kernel.
+/// As [`by_mode`], but until a deadline or a token. No attempt waits in the kernel.
 #[inline(never)]
 pub fn until<'fd>(
     socket: BorrowedFd<'fd>,
@@ -177,7 +178,7 @@ pub fn until<'fd>(
     }
 }
 
-/// Waits until the socket is ready for any of `events`, and gives those that it is ready for.
+/// Waits until the socket is ready for any of `events`, and gives the events that it is ready for.
 pub fn wait_for(socket: BorrowedFd, events: c_short, until: Until) -> Result<usize> {
     loop {
         match until.wait_for(socket, events, None) {
@@ -187,7 +188,7 @@ pub fn wait_for(socket: BorrowedFd, events: c_short, until: Until) -> Result<usi
     }
 }
 
-/// Waits for the end alone, which no signal brings about.
+/// Waits for the deadline or the token alone. No signal ends this wait.
 pub fn sleep(until: Until) -> Result<usize> {
     loop {
         match until.wait(&mut [NO_ENTRY], None) {
@@ -199,7 +200,7 @@ pub fn sleep(until: Until) -> Result<usize> {
 
 impl<'fd> Operation<'fd> {
     pub fn by_mode(socket: BorrowedFd<'fd>, role: Role, start: &Reading) -> Operation<'fd> {
-        // A send on a Unix socket may be of two buffers, or wait for its own and for the peer's.
+        // A send on a Unix stream may wait for each of two buffers, a datagram for its own queue and for the peer's.
         let waits = if role == Role::Send { 2 } else { 1 };
         Operation { socket, role, pace: Pace::Mode { start: start.nanoseconds(), mode: None }, waits }
     }
@@ -208,19 +209,20 @@ impl<'fd> Operation<'fd> {
         Operation { socket, role, pace: Pace::Until(until), waits: 0 }
     }
 
-    /// Attempts that may wait in the kernel are of one buffer.
+    /// From now on an attempt that may wait in the kernel is of one buffer, and waits once.
     pub fn in_pieces(self) -> Operation<'fd> {
         Operation { waits: 1, ..self }
     }
 
-    /// From how an attempt ended, which could wait as `first` says, to the result.
+    /// Goes on from the outcome of an attempt to the result. `first` says how that attempt could wait.
     pub fn finish(
         &mut self,
         first: Wait,
         mut outcome: Outcome,
         attempt: &mut dyn FnMut(Wait) -> Outcome,
     ) -> Result<usize> {
-        // A connection that cannot even begin: no local port is free. To a Unix listener it means a full queue.
+        // A connection that cannot even begin, because no local port is free. (For a Unix socket `EAGAIN` means that the
+        // listener's queue is full.)
         let cannot_begin = self.role == Role::Connect && matches!(outcome, Outcome::NotReady(Errno::AGAIN));
         if cannot_begin && options::domain(self.socket)? != libc::AF_UNIX {
             return Err(Errno::AGAIN);
@@ -232,7 +234,8 @@ impl<'fd> Operation<'fd> {
             }
         };
         let mut rounds = 0;
-        // A connection under way has no call to wait in, and a receive of no bytes may not: it would be a success.
+        // A connection under way has no call that could wait. A receive of no bytes must not wait in the kernel: it would
+        // return as a success.
         let mut kernel_waits = self.role == Role::Send || first == Wait::InKernel && self.role != Role::Connect;
         loop {
             let refused = match outcome {
@@ -256,20 +259,20 @@ impl<'fd> Operation<'fd> {
             outcome = match (mode.timeout, refused) {
                 (Timeout::Zero, Some(error)) => return Err(error),
                 (Timeout::Zero, None) => attempt(first),
-                // A connection under way goes on by itself: there is no call to wait in.
+                // A connection under way goes on by itself, and has no call that could wait.
                 (Timeout::Forever, _) if !mode.nonblocking && self.role != Role::Connect && rounds < ROUNDS => {
-                    // It is another mode than a moment ago, unless nothing can be waited for.
+                    // The mode has changed since a moment ago, unless this socket cannot wait at all.
                     if refused.is_some() && rounds > 0 && mode::is_final(self.socket)? {
                         return Err(Errno::AGAIN);
                     }
                     rounds += u32::from(refused.is_some());
                     attempt(Wait::InKernel)
                 }
-                // Another wait of the kernel's fits into the time that is left.
+                // The time that is left is enough for another wait in the kernel.
                 (timeout, _) if kernel_waits && mode.has_time_for_kernel(self.waits, timeout.deadline(start)) => {
                     let before = time::now();
                     let outcome = attempt(Wait::InKernel);
-                    // If not even that is waited for, this cannot be waited for in the kernel.
+                    // If the kernel did not wait even then, it cannot wait for this.
                     let was_refused = matches!(outcome, Outcome::NotReady(_));
                     kernel_waits = !was_refused || time::now().saturating_sub(before) >= mode.kernel_waits;
                     outcome
@@ -287,15 +290,15 @@ impl<'fd> Operation<'fd> {
         }
     }
 
-    /// When the time is over, the mode is read once more: it may be another by now, or have been read while it
-    /// was being set. Fails unless time is left of the timeout that runs from `start`.
+    /// Reads the mode once more when the time is over: it may have changed, or may have been read while it was being set.
+    /// Fails unless a part of the timeout that runs from `start` is left.
     fn check_timeout(&self, start: u64) -> Result<()> {
         let deadline = mode::get(self.socket, self.role.side())?.timeout.deadline(start);
         Until { deadline, token: None }.check_deadline()
     }
 
-    /// Between two steps: fails if the time is over or the token cancels, and tells how the next step may wait.
-    /// Steps that never have to wait must not carry an operation past its end.
+    /// Between two steps: fails if the time is over or the token cancels, and says how the next step may wait. An operation
+    /// whose steps never have to wait must end in time too.
     pub fn next_step(&mut self) -> Result<Next> {
         let (start, mode) = match self.pace {
             Pace::Mode { start, mode: Some(mode) } => (start, mode),
@@ -320,8 +323,8 @@ impl<'fd> Operation<'fd> {
         }
     }
 
-    /// Whether a signal is to end the operation, whose last step could wait in the kernel and did only a part:
-    /// nothing else ends it before its time. (Of messages, a part may be a whole one.)
+    /// Whether a signal ended the last step, which could wait in the kernel and transferred only a part: nothing else ends
+    /// such a step before its time. (On a socket of messages a part may be a whole message.)
     pub fn was_interrupted(&self) -> Result<bool> {
         let Pace::Mode { start, mode: Some(mode @ Mode { interruptible: true, .. }) } = self.pace else {
             return Ok(false);
@@ -330,8 +333,8 @@ impl<'fd> Operation<'fd> {
         Ok(is_early && !mode.nonblocking && (self.role == Role::Send || options::is_stream(self.socket)?))
     }
 
-    /// Waits until the socket is ready and tries again, until that succeeds or fails, or the time is over,
-    /// when there is no result. Who does not say whether signals interrupt has the socket asked.
+    /// Waits until the socket is ready and tries again, until an attempt succeeds or fails. There is no result if the time is
+    /// over first. If `interruptible` is `None`, the socket is asked after a signal.
     fn retry(
         &self,
         until: Until,
@@ -352,7 +355,7 @@ impl<'fd> Operation<'fd> {
                         outcome = Outcome::Interrupted;
                         continue;
                     }
-                    // What a socket keeps back until there is more of it, it gives at the end.
+                    // The socket may hold bytes back until there are more (SO_RCVLOWAT). It gives them at the end.
                     Err(Errno::TIMEDOUT) => {
                         return match self.as_if_waiting(attempt(Wait::Never))? {
                             Outcome::Done(value) => Ok(Some(value)),
@@ -362,7 +365,7 @@ impl<'fd> Operation<'fd> {
                     }
                     Err(error) => return Err(error),
                 },
-                // Neither signals nor dead connections that come without end carry it past the deadline.
+                // An endless stream of signals or of dead connections must not carry it past the deadline.
                 Outcome::Interrupted | Outcome::Again if until.check_deadline().is_err() => return Ok(None),
                 Outcome::Interrupted if interruptible.map_or_else(|| mode::is_interruptible(self.socket), Ok)? => {
                     return Err(Errno::INTR);
@@ -383,8 +386,8 @@ impl<'fd> Operation<'fd> {
         }
     }
 
-    /// What the plain call gives that was waiting. When the peer of a Unix stream closes with data unread, a new
-    /// attempt says `EPIPE` instead, and leaves the reset for the next call to find.
+    /// The outcome that a plain call would have that was waiting. When the peer of a Unix stream closes with data unread, a
+    /// waiting send says `ECONNRESET`. A new attempt says `EPIPE` instead, and leaves the reset to the next call.
     fn as_if_waiting(&self, outcome: Outcome) -> Result<Outcome> {
         match outcome {
             Outcome::Failed(Errno::PIPE)
@@ -396,7 +399,7 @@ impl<'fd> Operation<'fd> {
         }
     }
 
-    /// Waits until the socket is ready, or is to be tried again, and gives what it is ready for.
+    /// Waits until the socket is ready or must be tried again, and gives the events that it is ready for.
     fn wait(&self, until: Until, patience: &mut Patience) -> Result<c_short> {
         if patience.spurious > SPURIOUS {
             until.sleep(NAP)?;
@@ -416,15 +419,15 @@ impl<'fd> Operation<'fd> {
 pub enum Next {
     AtOnce,
     InKernel,
-    /// In the kernel, until there is anything.
+    /// In the kernel, until anything can be transferred.
     OnceInKernel,
-    /// Outside the kernel: an attempt that will say "not ready" can be left out.
+    /// Outside the kernel. An attempt that is sure to say "not ready" can be left out.
     Poll,
 }
 
-/// How a wait goes on that has been in vain.
+/// How the waits outside the kernel go on when earlier ones were in vain.
 struct Patience {
-    /// How often the socket was called ready and was not.
+    /// How many readinesses were spurious.
     spurious: u32,
     /// How long one part of the wait may last, in nanoseconds.
     part: Option<u64>,

@@ -1,4 +1,5 @@
-//! Transfers: how one send or receive is attempted, and those that take several steps.
+//! Transfers: how one send or receive is attempted, and transfers that take several steps. A timeout of the network,
+//! `ETIMEDOUT` from the kernel, becomes `ECONNABORTED` here: [`connection_lost`].
 
 use std::os::fd::BorrowedFd;
 
@@ -11,11 +12,11 @@ use crate::options;
 use crate::time::Reading;
 use crate::wait::Until;
 
-/// The most that one step of a receive asks for. The kernel does not count the time that it spends copying,
-/// nor every moment of a wait for more, so that must not amount to much.
+/// The most bytes that one step of a receive asks for. The kernel does not count the time that it copies, nor every moment
+/// of a wait for more bytes, so a step must be short.
 pub const MAX_RECV_CHUNK: usize = 1 << 20;
 
-/// The same for a send, which the kernel divides less finely.
+/// The same for a send. The kernel cuts a send into larger pieces.
 const MAX_SEND_CHUNK: usize = 8 << 20;
 
 /// Flags of receives that never wait, whatever the mode.
@@ -46,13 +47,13 @@ impl<'fd> Pace<'fd> {
     }
 }
 
-/// What the kernel calls `ETIMEDOUT` is that the network's time ran out, and the connection is lost. To the
-/// caller it means that its own did, and the socket is still good.
+/// `ETIMEDOUT` from the kernel says that the network's time ran out, and that the connection is lost. `ETIMEDOUT` from this
+/// library says that the caller's time ran out, and that the socket is still good. So the first becomes `ECONNABORTED`.
 fn connection_lost(error: Errno) -> Errno {
     if error == Errno::TIMEDOUT { Errno::CONNABORTED } else { error }
 }
 
-/// Makes a call that does not wait. A signal is no reason not to have tried.
+/// Makes a call that does not wait, and makes it again if a signal interrupted it.
 #[cold]
 #[inline(never)]
 fn at_once(call: impl Fn() -> Result<usize>) -> Result<usize> {
@@ -64,8 +65,8 @@ fn at_once(call: impl Fn() -> Result<usize>) -> Result<usize> {
     }
 }
 
-/// Receives up to `len` bytes by one call, which is given how many and the flags. `end` puts what the call does besides
-/// in order when there is nothing, and no call: the socket was shut down.
+/// Receives up to `len` bytes by one call, whose arguments are the length and the flags. When the socket was shut down there
+/// is no call, and `end` writes what the call would have written besides the bytes.
 #[inline(always)]
 pub fn receive(
     socket: BorrowedFd,
@@ -79,7 +80,7 @@ pub fn receive(
         pace.check_deadline()?;
         return at_once(move || call(len, flags | MSG_DONTWAIT));
     }
-    // When the kernel has waited in vain for TCP to let no bytes be received, it calls that a success.
+    // A receive of no bytes on TCP is a success to the kernel even if its wait was in vain.
     let first = if len == 0 { Wait::Never } else { Wait::InKernel };
     once(socket, Role::Receive, len, first, pace, move |len, wait| {
         if wait == Wait::ShutDown {
@@ -90,7 +91,7 @@ pub fn receive(
     })
 }
 
-/// Sends up to `len` bytes by one call, which is given how many and the flags.
+/// Sends up to `len` bytes by one call, whose arguments are the length and the flags.
 #[inline(always)]
 pub fn send(
     socket: BorrowedFd,
@@ -104,7 +105,7 @@ pub fn send(
         return at_once(move || call(len, flags));
     }
     if len > MAX_UNCHECKED_SEND && matches!(pace, Pace::Mode) {
-        let call = call; // Moved to where it has an address: a small send keeps it in registers.
+        let call = call; // A copy that has an address, so that a small send can keep its own in registers.
         return send_large(socket, len, flags, &call);
     }
     once(socket, Role::Send, len, Wait::InKernel, pace, move |len, wait| call(len, flags | wait.flag()))
@@ -129,13 +130,13 @@ fn once(
     }
 }
 
-/// How much one call may ask for: of a stream, a chunk. A message is sent and received whole.
+/// The most bytes that one call may ask for. A stream is transferred in chunks, a message is sent and received whole.
 #[cold]
 fn chunk_of_one(socket: BorrowedFd, len: usize) -> Result<usize> {
     Ok(if len > MAX_RECV_CHUNK && options::is_stream(socket)? { MAX_RECV_CHUNK } else { len })
 }
 
-/// As [`send`], of more than the kernel may wait with on every kind of socket.
+/// As [`send`], for more bytes than [`MAX_UNCHECKED_SEND`].
 #[inline(never)]
 fn send_large(
     socket: BorrowedFd,
@@ -155,7 +156,7 @@ fn send_large(
     let mut outcome = Outcome::from(call(len, first));
     let mut wanted = len;
     if first == Wait::Never && matches!(outcome, Outcome::NotReady(_) | Outcome::Interrupted) {
-        // As much as the kernel may wait with, if it can be divided.
+        // The most bytes for which the kernel may wait; a message cannot be divided.
         wanted = if options::is_stream(socket)? { UNIX_PIECE } else { len };
         outcome = call(wanted, Wait::InKernel).into();
     }
@@ -165,19 +166,20 @@ fn send_large(
 
 /// A transfer that may take several steps.
 pub trait Steps {
-    /// How many bytes the next step asks for, if it may wait so.
+    /// How many bytes the next step asks for, if it may wait as `wait` says.
     fn wanted(&self, wait: Wait) -> usize;
-    /// Makes one attempt at them.
+    /// Makes one attempt to transfer these bytes.
     fn attempt(&self, wait: Wait) -> Result<usize>;
-    /// Takes in what was transferred, and gives the result once that was all.
+    /// Counts the bytes that were transferred, and gives the result once all are.
     fn advance(&mut self, count: usize) -> Result<Option<usize>>;
-    /// Whether the kernel, if it may wait, does all of a step unless something stops it.
+    /// Whether the kernel, if it may wait, completes a step unless something stops it.
     fn kernel_fills(&self) -> bool;
-    /// From now on the kernel waits for as long as it takes, so that a step may be as large as it likes.
+    /// From now on the kernel waits without a limit, and a step may have any size.
     fn unbound(&mut self);
 }
 
-/// Finishes a transfer in steps. The first step could wait as `wait` says. It ended so, or was a part that is taken in.
+/// Finishes a transfer in steps. The first step could wait as `wait` says. `first` is its result, or `None` if that was a part
+/// that has been counted already.
 #[cold]
 #[inline(never)]
 pub fn in_steps(
@@ -210,7 +212,7 @@ pub fn in_steps(
         let was_interrupted = may_be_cut_short && operation.was_interrupted()?;
         waited = wait;
         outcome = Some(match next {
-            // What there was is used up.
+            // The step before took all that was there.
             Next::Poll if is_part && !was_interrupted => Outcome::NotReady(Errno::AGAIN),
             _ if was_interrupted => match steps.attempt(Wait::Never).map_err(connection_lost).into() {
                 Outcome::NotReady(_) => Outcome::Interrupted,
@@ -230,8 +232,8 @@ pub struct Whole<'fd> {
 }
 
 impl Whole<'_> {
-    /// Transfers it at the pace, and keeps `count` up to date. `call` is given where in the buffer to begin, how
-    /// much to transfer, and the flags.
+    /// Transfers the buffer at this pace, and keeps `count` up to date. The arguments of `call` are the place in the
+    /// buffer, the length, and the flags.
     #[inline(always)]
     pub fn transfer(
         self,
@@ -241,7 +243,7 @@ impl Whole<'_> {
     ) -> Result<usize> {
         pace.check_deadline()?;
         if self.len == 0 {
-            // No call that could fail is due, and a bad descriptor must.
+            // There is nothing to transfer, but a bad descriptor must be an error.
             return options::is_stream(self.socket).map(|_| 0);
         }
         let is_small_step = self.len <= if self.role == Role::Send { MAX_UNCHECKED_SEND } else { MAX_RECV_CHUNK };
@@ -267,7 +269,7 @@ impl Whole<'_> {
         }
     }
 
-    /// As [`Whole::transfer`], if that is large, or not to wait, or until a deadline or a token.
+    /// As [`Whole::transfer`], for a large buffer, for flags that forbid waiting, and for a deadline or a token.
     #[cold]
     #[inline(never)]
     fn transfer_rarely(
@@ -327,11 +329,12 @@ impl Whole<'_> {
 /// A transfer of all of a buffer that has begun.
 struct Begun<'a> {
     whole: &'a Whole<'a>,
-    /// The most that one step asks for, and one in which the kernel may wait.
+    /// The most bytes that a step asks for, and the most for a step in which the kernel may wait.
     most: usize,
     most_in_kernel: usize,
-    /// The kernel waits for as long as it takes, and so may for all of a receive. It counts a timeout anew for each
-    /// record of TLS, and never what it is awake, while a peer may send each byte by itself.
+    /// There is no timeout, so the kernel may wait until all bytes are there (`MSG_WAITALL`). With a timeout it may not: it
+    /// begins the timeout anew for each record of TLS, counts only the time that it sleeps, and a peer may send every byte
+    /// alone.
     is_unbound: bool,
     done: usize,
     count: &'a dyn Fn(usize),

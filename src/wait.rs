@@ -7,25 +7,25 @@ use libc::{POLLIN, POLLNVAL, c_short, pollfd};
 use crate::errno::{Errno, Result};
 use crate::{sys, time};
 
-/// What ends a wait besides that which is waited for.
+/// What ends a wait before the socket is ready.
 #[derive(Clone, Copy)]
 pub struct Until<'fd> {
-    /// The moment, in nanoseconds of the clock; `None` is never.
+    /// A moment, in nanoseconds of `CLOCK_MONOTONIC`; `None` is never.
     pub deadline: Option<u64>,
-    /// A descriptor that cancels the wait once it is readable or hung up.
+    /// A descriptor that cancels the wait once it is readable or has hung up.
     pub token: Option<BorrowedFd<'fd>>,
 }
 
 /// No descriptor, which `ppoll` passes over.
 pub const NO_ENTRY: pollfd = pollfd { fd: -1, events: 0, revents: 0 };
 
-/// What `ppoll` is to tell of a descriptor.
+/// An entry for `ppoll`: a descriptor and its events.
 pub fn entry(fd: BorrowedFd, events: c_short) -> pollfd {
     pollfd { fd: fd.as_raw_fd(), events, revents: 0 }
 }
 
 impl Until<'_> {
-    /// Nothing but what is waited for ends the wait.
+    /// Whether there is neither a deadline nor a token.
     pub fn is_endless(self) -> bool {
         self.deadline.is_none() && self.token.is_none()
     }
@@ -38,7 +38,7 @@ impl Until<'_> {
         }
     }
 
-    /// Fails if the token cancels or the deadline has passed: between steps that may never have to wait.
+    /// Fails if the token cancels or the deadline has passed. It is for the moment between two steps that need not wait.
     pub fn check(self) -> Result<()> {
         if self.token.is_some() {
             self.wait(&mut [NO_ENTRY], Some(0))?;
@@ -46,13 +46,13 @@ impl Until<'_> {
         self.check_deadline()
     }
 
-    /// Waits until any of the entries is ready, or until `turn`, and tells whether one is. The first entry is
-    /// taken for the token. Whatever comes at once, the token goes before the others, and they before the time.
-    /// A signal ends the wait with `EINTR`, unless time is over: signals that never stop are no reason to go on.
+    /// Waits until one of the entries is ready, or until `turn`, and says whether one is ready. The first entry is free for the
+    /// token. If several things have happened, the token comes first, then the other entries, then the deadline. A signal
+    /// ends the wait with `EINTR`, unless the time is over: an endless stream of signals must not prolong the wait.
     pub fn wait(self, entries: &mut [pollfd], turn: Option<u64>) -> Result<bool> {
         entries.iter_mut().for_each(|entry| entry.revents = 0);
         let [token, others @ ..] = &mut *entries else { return Err(Errno::INVAL) };
-        // An entry less where there is no token: the kernel allows no more entries than descriptors.
+        // Without a token its entry is left out: the kernel allows no more entries than descriptors.
         let entries = match self.token {
             Some(fd) => {
                 *token = entry(fd, POLLIN);
@@ -78,14 +78,14 @@ impl Until<'_> {
         loop {
             match sys::poll(entries, end.map(time::until).transpose()?) {
                 Ok(0) | Err(Errno::INTR) if is_over() => return Ok(false),
-                Ok(0) => {} // A long wait is made in parts.
+                Ok(0) => {} // A long wait is several polls.
                 ready => return ready.map(|_| true),
             }
         }
     }
 
-    /// Waits until `socket` is ready for any of `events`, has an error or is hung up, and gives these events;
-    /// none after at most `at_most` nanoseconds.
+    /// Waits until `socket` is ready for any of `events`, has an error or has hung up, and gives these events. Gives 0 if none
+    /// came within `at_most` nanoseconds.
     pub fn wait_for(self, socket: BorrowedFd, events: c_short, at_most: Option<u64>) -> Result<c_short> {
         let mut entries = [NO_ENTRY, entry(socket, events)];
         self.wait(&mut entries, at_most.map(|most| time::now().saturating_add(most)))?;
@@ -95,7 +95,7 @@ impl Until<'_> {
         }
     }
 
-    /// Sleeps for so many nanoseconds.
+    /// Sleeps for this many nanoseconds, or until the deadline or the token.
     pub fn sleep(self, nanoseconds: u64) -> Result<()> {
         self.wait(&mut [NO_ENTRY], Some(time::now().saturating_add(nanoseconds))).map(drop)
     }
