@@ -10,14 +10,13 @@ use crate::sys::AddressOut;
 use crate::wait::Until;
 use crate::{errno, sys, time};
 
-/// Intake of a descriptor. A negative number is `EBADF`; whether any other number is open, and a
-/// socket, is for the kernel to say in the call that uses it.
+/// Intake of a descriptor. A negative number is `EBADF`. Whether another number is an open socket the kernel says, in the
+/// call that uses it.
 pub fn socket<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>> {
     sys::borrow(fd)
 }
 
-/// Intake of a buffer: its length must be one that a result can report, and only an empty one may
-/// be NULL.
+/// Intake of a buffer. A result must be able to report its length, and only an empty buffer may be NULL.
 pub fn buffer(data: *const c_void, len: size_t) -> Result<()> {
     if len > ssize_t::MAX as size_t {
         return Err(Errno::INVAL);
@@ -62,7 +61,7 @@ pub unsafe fn text<'text>(text: *const c_char) -> Result<&'text CStr> {
     Ok(unsafe { CStr::from_ptr(text) })
 }
 
-/// Intake of a message: that it is there, and how many bytes its buffers hold.
+/// Intake of a message: checks that it is there, and gives how many bytes its buffers hold.
 ///
 /// # Safety
 ///
@@ -84,8 +83,8 @@ pub unsafe fn message(message: *const msghdr) -> Result<usize> {
     Ok(buffers.iter().fold(0, |total, buffer| total.saturating_add(buffer.iov_len)))
 }
 
-/// Intake of what ends a wait for `fd`: a deadline in seconds of the clock, and a token or -1. Whether any other number
-/// is open is for the kernel to say, should the operation have to wait.
+/// Intake of what ends a wait for `fd`: a deadline in seconds of the clock, and a token or -1. Whether the token is open the
+/// kernel says, if the operation has to wait.
 pub fn until<'fd>(fd: c_int, deadline: c_double, token: c_int) -> Result<Until<'fd>> {
     let token = match token {
         -1 => None,
@@ -100,14 +99,14 @@ pub fn events(events: c_int) -> Result<c_short> {
     c_short::try_from(events).ok().filter(|events| *events >= 0).ok_or(Errno::INVAL)
 }
 
-/// Intake of the flags of a receive of all of a buffer. What is peeked at is not taken, so that nothing could
-/// follow it.
+/// Intake of the flags of a receive that fills a buffer. `MSG_PEEK` is refused: a peek takes no bytes, so the next step
+/// would see the same bytes again.
 pub fn flags_of_recvall(flags: c_int) -> Result<c_int> {
-    // For how much the kernel waits is for the transfer to say.
+    // The transfer decides where `MSG_WAITALL` is used.
     if flags & libc::MSG_PEEK != 0 { Err(Errno::INVAL) } else { Ok(flags & !libc::MSG_WAITALL) }
 }
 
-/// What a line is received into besides the buffer, and up to what.
+/// The delimiter of a line, and the number of bytes that are in the buffer already.
 pub struct LineIn<'a> {
     pub delim: &'a [u8],
     pub have: usize,
@@ -179,7 +178,7 @@ impl CReturn for ssize_t {
     }
 }
 
-/// For what cannot fail, and may have tried what did.
+/// The exit of a function that cannot fail: `errno` stays, even if a call inside failed.
 pub fn keep_errno<T>(body: impl FnOnce() -> T) -> T {
     // SAFETY: the pointer is to the calling thread's own errno, valid for as long as it runs.
     unsafe {
@@ -210,7 +209,7 @@ pub fn exit<C: CReturn>(body: impl FnOnce() -> Result<usize>) -> C {
     }
 }
 
-/// The exit of a failure, apart from that of a success, which is to be short.
+/// The exit of a failure. It is a function of its own, so that the exit of a success is short.
 #[cold]
 #[inline(never)]
 fn fail<C: CReturn>(error: Errno) -> C {

@@ -4,8 +4,8 @@ use libc::c_int;
 
 use crate::codes;
 
-/// A positive `errno` value, or a `LIBSOCK_EAI_` code: as wide as a count, so that a `Result` of the one
-/// or the other is passed in registers.
+/// A positive `errno` value, or a `LIBSOCK_EAI_` code. It is as wide as a count, so that a `Result` of a count or an error
+/// is passed in registers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Errno(isize);
 
@@ -52,7 +52,7 @@ impl Errno {
         Errno::new(unsafe { *location() })
     }
 
-    /// Sets the calling thread's `errno` to 0, for functions that tell in it what they found on the way.
+    /// Sets the calling thread's `errno` to 0, before a function that may leave its reason there.
     pub fn clear() {
         // SAFETY: as above.
         unsafe { *location() = 0 };

@@ -1,5 +1,5 @@
-//! What belongs to Linux alone, but for where `errno` is (`errno`) and what the kernel makes of a timeout (`mode/`).
-//! A port to another system begins here.
+//! The system calls and options that only Linux has. A port to another system begins here, and goes on with `mode/`, which
+//! knows how Linux keeps a timeout, and with `errno`, which knows where glibc and musl keep that.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -9,7 +9,7 @@ use libc::{c_int, itimerspec, timespec};
 use crate::errno::{Errno, Result};
 use crate::sys::{get_option, owned, set_option, syscall};
 
-/// The `SO_PEEK_OFF` of a socket: where peeking begins, or any negative number for "at the beginning".
+/// The `SO_PEEK_OFF` of a socket: the place where a peek begins, or any negative number for "at the beginning".
 pub fn peek_offset(socket: BorrowedFd) -> Result<c_int> {
     get_option(socket, libc::SOL_SOCKET, libc::SO_PEEK_OFF)
 }
@@ -23,18 +23,17 @@ pub fn set_peek_offset(socket: BorrowedFd, offset: c_int) -> Result<()> {
     }
 }
 
-/// The socket's identity, which no other socket ever gets; none on kernels before 4.12.
+/// The socket's cookie, a number that no other socket ever gets. Kernels before 4.12 have none.
 pub fn cookie(socket: BorrowedFd) -> Option<u64> {
     get_option(socket, libc::SOL_SOCKET, libc::SO_COOKIE).ok()
 }
 
-/// Whether a protocol above TCP, such as TLS, was put on a TCP socket.
+/// Whether a TCP socket has a protocol above TCP in the kernel, such as TLS.
 pub fn has_upper_protocol(socket: BorrowedFd) -> bool {
     get_option::<[u8; 16]>(socket, libc::IPPROTO_TCP, libc::TCP_ULP).is_ok_and(|[first, ..]| first != 0)
 }
 
-/// The length of the kernel's timer tick in nanoseconds. The vDSO of most machines tells it without a
-/// system call.
+/// The length of the kernel's timer tick in nanoseconds. On most machines the vDSO answers without a system call.
 pub fn tick() -> Result<u64> {
     let mut tick = timespec { tv_sec: 0, tv_nsec: 0 };
     syscall!(clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut tick))?;
@@ -58,16 +57,16 @@ pub fn timerfd() -> Result<OwnedFd> {
     owned(syscall!(timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK))?)
 }
 
-/// Makes a timer readable for good, if the kernel was built to (`CONFIG_CHECKPOINT_RESTORE`), without an interrupt. It
-/// refuses what is no timer, with `ENOTTY`.
+/// Makes a timer readable for good, without an interrupt, if the kernel was built with `CONFIG_CHECKPOINT_RESTORE`. For a
+/// descriptor that is not a timer it fails with `ENOTTY`.
 pub fn set_ticks(timer: BorrowedFd) -> Result<()> {
-    /// `_IOW('T', 0, __u64)`, as all but a few architectures number it; on these it is refused.
+    /// `_IOW('T', 0, __u64)`. A few architectures number it otherwise, and refuse this number.
     const TFD_IOC_SET_TICKS: u32 = 0x4008_5400;
     let ticks = 1_u64;
     syscall!(ioctl(timer.as_raw_fd(), TFD_IOC_SET_TICKS as _, &raw const ticks)).map(drop)
 }
 
-/// Makes a timer readable for good. The kernel refuses what is no timer with `EINVAL`.
+/// Makes a timer readable for good. For a descriptor that is not a timer it fails with `EINVAL`.
 pub fn expire_now(timer: BorrowedFd) -> Result<()> {
     // The moment 1 ns after the clock's beginning has passed on every machine.
     let long_ago = timespec { tv_sec: 0, tv_nsec: 1 };

@@ -1,4 +1,4 @@
-//! The words for what the functions return.
+//! The words for the results of the functions.
 
 use std::ffi::CStr;
 
@@ -6,7 +6,7 @@ use libc::{c_int, ssize_t};
 
 use crate::codes::*;
 
-/// The words for a result: 0 or more is a success, a negative number an error or none.
+/// The words for a result. 0 and more is a success, a negative number an error, known or unknown.
 pub fn of(result: ssize_t) -> &'static CStr {
     match c_int::try_from(result.min(0).saturating_neg()).unwrap_or(c_int::MAX) {
         0 => c"Success",

@@ -1,4 +1,4 @@
-//! Questions to a socket, and what it is told when it is made, by way of socket2.
+//! Questions to a socket, and options that are set when it is made, through socket2.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -33,7 +33,7 @@ pub fn lacks_port(socket: BorrowedFd) -> bool {
     local.and_then(|local| local.as_socket()).is_some_and(|local| local.port() == 0)
 }
 
-/// The error that is pending on the socket, which takes it away.
+/// The pending error of the socket. To read it clears it.
 pub fn take_error(socket: BorrowedFd) -> Result<Option<Errno>> {
     Ok(configure(&socket).take_error()?.map(Errno::from))
 }
@@ -51,24 +51,24 @@ pub fn is_connected(socket: BorrowedFd) -> Result<bool> {
     }
 }
 
-/// Whether both ends of a connection are one.
+/// Whether both ends of a connection are the same socket.
 pub fn is_connected_to_itself(socket: BorrowedFd) -> Result<bool> {
     let socket = configure(&socket);
     Ok(socket.local_addr()? == socket.peer_addr()?)
 }
 
-/// Lets the socket be bound to an address on which connections of a former listener linger.
+/// Lets the socket be bound to an address on which connections of an earlier listener are still closing.
 pub fn reuse_address(socket: BorrowedFd) -> Result<()> {
     Ok(configure(&socket).set_reuse_address(true)?)
 }
 
-/// Whether a socket of IPv6 is for that alone, or dual-stack.
+/// Makes a socket of IPv6 one for IPv6 alone, or dual-stack.
 pub fn set_only_v6(socket: BorrowedFd, on: bool) -> Result<()> {
     Ok(configure(&socket).set_only_v6(on)?)
 }
 
-/// socket2's view of a socket. It is a function of its own in the machine code too, for what is cold
-/// where this is called is not inlined, on some architectures, and then keeps its panic.
+/// socket2's view of a socket. It must stay a function of its own in the machine code: inlined into cold code, on some
+/// architectures, it would keep its panic.
 #[inline(never)]
 fn configure<'fd>(socket: &'fd BorrowedFd) -> SockRef<'fd> {
     // SAFETY: the boundary lets no negative descriptor in. socket2 asserts the same, and this makes

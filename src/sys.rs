@@ -1,5 +1,5 @@
-//! The system calls of POSIX, each as a `Result`. Those that only Linux has are in `linux`; questions
-//! that socket2 asks are in `options`.
+//! The system calls of POSIX, each as a `Result`. The system calls that only Linux has are in `linux`. The questions to a
+//! socket that go through socket2 are in `options`.
 //!
 //! They take raw pointers, not slices: the memory is the caller's, may be uninitialised or shared,
 //! and is only ever handed on to the kernel. Every send has `MSG_NOSIGNAL`, and so none raises SIGPIPE.
@@ -73,13 +73,13 @@ pub fn recvfrom(
     syscall!(recvfrom(socket.as_raw_fd(), data, len, flags, addr, addrlen)).map(|n| n as usize)
 }
 
-/// Receives, and tells no more than there was room for: `MSG_TRUNC` tells of bytes beyond.
+/// Receives, and gives at most `len`: with `MSG_TRUNC` the kernel gives the length of the whole message.
 pub fn recv_at_most(socket: BorrowedFd, data: *mut c_void, len: usize, flags: c_int) -> Result<usize> {
     recv(socket, data, len, flags).map(|received| received.min(len))
 }
 
-/// Receives a message. Descriptors that come with it are close-on-exec, which the kernel repeats in the
-/// message's flags: of that a caller sees only what it has asked for itself.
+/// Receives a message. Descriptors that come with it are close-on-exec. The kernel repeats that flag in the message's
+/// flags, and it is taken out there unless the caller asked for it.
 pub fn recvmsg(socket: BorrowedFd, message: *mut msghdr, flags: c_int) -> Result<usize> {
     let receive = |flags| syscall!(recvmsg(socket.as_raw_fd(), message, flags));
     let received = match receive(flags | libc::MSG_CMSG_CLOEXEC) {
@@ -91,7 +91,7 @@ pub fn recvmsg(socket: BorrowedFd, message: *mut msghdr, flags: c_int) -> Result
     Ok(received as usize)
 }
 
-/// Whether no descriptors come with a message on this kind of socket, so that it may not know the flag for them.
+/// Whether this kind of socket passes no descriptors, so that it may not know the flag for them.
 #[cold]
 fn is_without_descriptors(socket: BorrowedFd) -> bool {
     let known = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
@@ -108,7 +108,7 @@ pub struct AddressOut {
 }
 
 impl AddressOut {
-    /// Tells that there is no address.
+    /// Writes that there is no address.
     pub fn clear(self) {
         if !self.addr.is_null() {
             // SAFETY: it was not NULL with an address, and the caller promises that it can be written to.
@@ -117,7 +117,7 @@ impl AddressOut {
     }
 }
 
-/// What the kernel leaves in a message where there is none.
+/// Clears a message as the kernel does when nothing was received.
 pub fn clear(message: *mut msghdr) {
     // SAFETY: the caller's, which it vouched for at the boundary.
     let message = unsafe { &mut *message };
@@ -135,8 +135,8 @@ pub fn accept(socket: BorrowedFd, addr: *mut sockaddr, addrlen: *mut socklen_t) 
     syscall!(accept4(socket.as_raw_fd(), addr, addrlen, libc::SOCK_CLOEXEC))
 }
 
-/// Sets or clears `O_NONBLOCK` alone and at once; a read and a write of all the flags could undo
-/// what another thread changes in between.
+/// Sets or clears `O_NONBLOCK` alone, by one call. To read all the flags and write them back could undo what another
+/// thread changes in between.
 pub fn set_nonblocking(socket: BorrowedFd, on: bool) -> Result<()> {
     let mut on = c_int::from(on);
     syscall!(ioctl(socket.as_raw_fd(), libc::FIONBIO, &raw mut on)).map(drop)
@@ -171,7 +171,7 @@ pub fn listen(socket: BorrowedFd, backlog: c_int) -> Result<()> {
     syscall!(listen(socket.as_raw_fd(), backlog)).map(drop)
 }
 
-/// So many bytes of memory, as a thread's stack.
+/// Maps `len` bytes of memory for a thread's stack.
 pub fn map(len: usize) -> Result<*mut c_void> {
     let (access, flags) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK);
@@ -180,7 +180,7 @@ pub fn map(len: usize) -> Result<*mut c_void> {
     if start == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(start) }
 }
 
-/// Makes memory such that whoever touches it is stopped.
+/// Forbids all access to memory: a thread that touches it gets SIGSEGV.
 ///
 /// # Safety
 ///
@@ -199,7 +199,7 @@ pub unsafe fn unmap(start: *mut c_void, len: usize) {
     unsafe { libc::munmap(start, len) };
 }
 
-/// Borrows a descriptor for a call. A negative number is `EBADF`; whether any other is open is for the kernel to say.
+/// Borrows a descriptor for a call. A negative number is `EBADF`. Whether another number is open the kernel says.
 pub fn borrow<'fd>(fd: c_int) -> Result<BorrowedFd<'fd>> {
     if fd < 0 {
         return Err(Errno::BADF);
@@ -237,7 +237,7 @@ pub fn poll(entries: &mut [pollfd], timeout: Option<timespec>) -> Result<usize> 
     }
 }
 
-/// The same by `pselect`, which does not mind how many descriptors may be opened, but knows fewer events, and only
+/// The same by `pselect`. It works however few descriptors the process may open, but it knows fewer events, and only
 /// small descriptors.
 #[cold]
 #[inline(never)]
@@ -269,7 +269,7 @@ fn select(entries: &mut [pollfd], timeout: *const timespec) -> Result<usize> {
     Ok(ready)
 }
 
-/// How many words a set of descriptors is made of, as C has it.
+/// The number of words in an `fd_set` of C.
 const DESCRIPTORS: usize = size_of::<fd_set>() / size_of::<c_ulong>();
 
 /// Where a descriptor stands in a set.

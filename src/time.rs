@@ -7,14 +7,14 @@ use crate::errno::{Errno, Result};
 /// The longest finite timeout, in nanoseconds: about 292 years.
 const LONGEST: u64 = i64::MAX as u64;
 
-/// What `CLOCK_MONOTONIC` says. The vDSO answers without a system call. Where it does not, a policy may
-/// refuse the call.
+/// A reading of `CLOCK_MONOTONIC`. The vDSO answers without a system call. Where it does not, a policy may refuse
+/// the call.
 pub struct Reading(timespec);
 
 impl Reading {
     pub const NONE: Reading = Reading(timespec { tv_sec: 0, tv_nsec: 0 });
 
-    /// Whether it could be taken; `errno` says why not.
+    /// Reads the clock. False if that failed; `errno` says why.
     #[inline]
     pub fn take(&mut self) -> bool {
         // SAFETY: the pointer is to `self`.
@@ -35,7 +35,7 @@ pub fn read_clock() -> Result<u64> {
     Ok(reading.nanoseconds())
 }
 
-/// The time, or 0 where it cannot be read: whoever waits reads it once more, and then fails.
+/// The time, or 0 if the clock cannot be read. A wait reads it once more, and fails then.
 pub fn now() -> u64 {
     read_clock().unwrap_or(0)
 }
@@ -83,9 +83,9 @@ impl Timeout {
     }
 }
 
-/// Seconds, 0 or more, in nanoseconds; infinity is none. They are the fewest nanoseconds that read back as
-/// no less than what was given (as long as doubles tell them apart, which is three months), so that a
-/// positive value never becomes 0 and 0.1 stays 0.1.
+/// Seconds, 0 or more, in nanoseconds; infinity is `None`. The result is the least number of nanoseconds that is not less
+/// than the seconds when it is read back. So a positive value never becomes 0, and 0.1 stays 0.1. (Doubles tell single
+/// nanoseconds apart up to three months.)
 fn to_nanoseconds(seconds: f64) -> Result<Option<u64>> {
     if seconds == f64::INFINITY {
         return Ok(None);
@@ -93,7 +93,7 @@ fn to_nanoseconds(seconds: f64) -> Result<Option<u64>> {
     if seconds * 1e9 >= LONGEST as f64 {
         return Err(Errno::OVERFLOW);
     }
-    // The product may round either way, by less than one nanosecond until doubles run out of them.
+    // The product may be rounded up or down, by less than one nanosecond as long as doubles have single nanoseconds.
     let mut nanoseconds = (seconds * 1e9) as u64;
     if (nanoseconds as f64) / 1e9 < seconds {
         nanoseconds += 1;
@@ -101,8 +101,8 @@ fn to_nanoseconds(seconds: f64) -> Result<Option<u64>> {
     Ok(Some(nanoseconds))
 }
 
-/// A caller's deadline in seconds of the clock, as nanoseconds of it; infinity is none. One before the
-/// clock's beginning has passed, as has the beginning.
+/// A caller's deadline in seconds of the clock, as nanoseconds; infinity is `None`. A deadline before the clock's beginning
+/// becomes that beginning, which has passed.
 pub fn deadline_from_seconds(seconds: f64) -> Result<Option<u64>> {
     if seconds.is_nan() {
         return Err(Errno::INVAL);
@@ -111,7 +111,7 @@ pub fn deadline_from_seconds(seconds: f64) -> Result<Option<u64>> {
     to_nanoseconds(if seconds < 0.0 { 0.0 } else { seconds })
 }
 
-/// The deadline that is `seconds` from now, for [`deadline_from_seconds`] to read: never less.
+/// The deadline that is `seconds` from now. When [`deadline_from_seconds`] reads it, it is never earlier.
 pub fn deadline_in(seconds: f64) -> f64 {
     let start = now();
     match to_nanoseconds(seconds) {
@@ -126,16 +126,15 @@ pub fn deadline_in(seconds: f64) -> f64 {
     }
 }
 
-/// What is left until `deadline`, as `ppoll` takes it, or nearly: the kernel lets a wait be late by a
-/// thousandth of its length, or five in a niced process, so that the end of a long one is left to be
-/// waited for by itself.
+/// The time left until `deadline`, for `ppoll`. Of a long wait it is a little less: the kernel lets a wait be late by a
+/// thousandth of its length, or by five thousandths in a niced process. So a second, short wait follows for its end.
 pub fn until(deadline: u64) -> Result<timespec> {
     const LONG: u64 = 20_000_000;
     let left = deadline.saturating_sub(read_clock()?);
     Ok(span(if left > LONG { left - left / 128 } else { left }))
 }
 
-/// Nanoseconds as a `timespec`. Where `time_t` is narrow a long span is cut to what it holds.
+/// Nanoseconds as a `timespec`. Where `time_t` has 32 bits, a longer span is cut to its greatest value.
 pub fn span(nanoseconds: u64) -> timespec {
     let seconds = (nanoseconds / 1_000_000_000).min(libc::time_t::MAX as u64);
     timespec { tv_sec: seconds as libc::time_t, tv_nsec: (nanoseconds % 1_000_000_000) as _ }

@@ -1,7 +1,7 @@
 //! Tokens: descriptors that end waits for good.
 //!
-//! A token is a timer, because the kernel checks what is to be cancelled: writing to an eventfd whose number was closed and
-//! reused would put eight bytes into a stranger's stream.
+//! A token is a timer, because the kernel checks that what is cancelled is a timer. If it were an eventfd whose number was
+//! closed and reused, a write to it would put eight bytes into a stranger's stream.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -11,14 +11,14 @@ use crate::errno::{Errno, Result};
 use crate::linux;
 use crate::wait::Until;
 
-/// How long it may take until a timer that has expired is readable, in nanoseconds: that is an interrupt's work.
+/// How long it may take until an expired timer is readable, in nanoseconds: an interrupt makes it readable.
 const INTERRUPT: u64 = 1_000_000_000;
 
 pub fn new() -> Result<OwnedFd> {
     linux::timerfd()
 }
 
-/// Cancels, and returns once whoever looks at the token sees it.
+/// Cancels, and returns once the token is readable.
 pub fn cancel(token: BorrowedFd) -> Result<()> {
     if linux::set_ticks(token).is_ok() {
         return Ok(());
