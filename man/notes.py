@@ -1,7 +1,7 @@
-"""What the pages of many functions say alike, so that no comment in src/api has to repeat it.
+"""Sentences that the pages of many functions share, so that no comment in src/api has to repeat them.
 
-A function whose name ends in `_until` has what the function without that has, but for its limits, which are arguments.
-The markup is that of the comments.
+The page of a function whose name ends in `_until` has the sentences of the function without that ending, but for its limits,
+which are arguments. The markup is that of the comments.
 """
 
 # What an operation waits for.
@@ -27,23 +27,23 @@ ENDS = """A wait also ends when {fails}any thread calls shutdown(2) on the socke
 `sock_setinterrupt` asks for that, when a signal is handled. It does not end when another thread closes the descriptor."""
 WAIT_ENDS = """A wait also ends, if `sock_setinterrupt` asks for that, when a signal is handled. It does not end when another
 thread closes the descriptor."""
-# These have a limit of their own.
+# These functions have a limit of their own, in seconds.
 BY_SECONDS = {"sock_wait", "sock_dial"}
 BY_ARGUMENTS = """The function waits until {what}, until the moment `deadline` that
 `sock_deadline` gave, or until `token` is readable: a token of `sock_token` is from `sock_cancel` on."""
 
-# Those that wait in the kernel, or in the resolver, where a thread can be cancelled.
-CANCELLATION_POINTS = {*WAITS, "sock_cancel"}
+# The functions that wait in the kernel or in the resolver, where a thread can be cancelled.
+CANCELLATION_POINTS = set(WAITS)
 UNCOUNTED = {"sock_sendall", "sock_recvall", "sock_recvdelim"}
 
 # The system calls that the functions are named after.
 SYSTEM_CALLS = {"sock_accept", "sock_connect", "sock_recv", "sock_recvfrom", "sock_recvmsg", "sock_send", "sock_sendmsg",
                 "sock_sendto", "sock_listen"}
 
-# Headers that a caller needs besides.
+# The headers that a caller needs besides sock.h.
 INCLUDES = {"sock_wait": ["poll.h"]}
 
-# What one reads next.
+# The functions to read about next.
 USED_WITH = {
     "sock_accept": ["sock_listen"],
     "sock_connect": ["sock_address", "sock_dial", "sock_wait"],
@@ -75,7 +75,7 @@ ERRORS = """
     EFAULT EINVAL EOVERFLOW EOPNOTSUPP EBADF ENOTSOCK
 """.split()
 
-# What has to be borne in mind, and for which functions.
+# Warnings, and the functions on whose pages they stand.
 CAVEATS = [
     ("sock_accept sock_accept_until",
      "The connection is in blocking mode, whatever the mode of the listener. Give it a timeout of its own."),
@@ -98,12 +98,12 @@ CAVEATS = [
 
 
 def base(name):
-    """The function of which this is another form."""
+    """The function without a deadline and a token, of which `name` may be the other form."""
     return name.removesuffix("_until")
 
 
 def waiting(name):
-    """How long a function waits, who sets that, and what ends it."""
+    """How long a function waits, which function sets that, and what else ends the wait."""
     if base(name) not in WAITS:
         return []
     how = BY_ARGUMENTS if name.endswith("_until") else None if name in BY_SECONDS else BY_MODE
@@ -113,13 +113,14 @@ def waiting(name):
 
 
 def attributes(name, restricted):
-    """What a caller may do; the comment of a function that is restricted says how."""
+    """Threads, signals and cancellation. The comment of a restricted function says how it is restricted."""
     yield "Thread safety", "MT-Safe."
     yield "Signal safety", "AS-Unsafe." if restricted else "AS-Safe. It is safe after fork(2) too, also in a process with several threads."
     if base(name) in CANCELLATION_POINTS and not restricted:
         yield "Cancellation point", "Yes. A thread that is cancelled here leaves nothing locked, allocated or open" + (
-            ", but how far it came is not told." if base(name) in UNCOUNTED else "; the token is cancelled all the same."
-            if name == "sock_cancel" else ".")
+            ", but how far it came is not told." if base(name) in UNCOUNTED else ".")
+    elif name == "sock_cancel":
+        yield "Cancellation point", "Only in a kernel without `CONFIG_CHECKPOINT_RESTORE`. The token is cancelled all the same."
     else:
         yield "Cancellation point", "Yes." if base(name) in CANCELLATION_POINTS else "As getaddrinfo(3) is." if restricted else "No."
 
@@ -132,7 +133,7 @@ def standards(name):
 
 
 def inherits(name, flags, reason):
-    """Whether a reason for an error of another function is one of this function too."""
+    """Whether an error of the function without `_until` has the same reason in this function."""
     of_the_mode = reason.startswith("non-blocking mode") or "timeout ran out" in reason or reason == "the network's own did"
     if name.endswith("_until") and of_the_mode:
         return False
@@ -140,7 +141,7 @@ def inherits(name, flags, reason):
 
 
 def not_waiting(name, flags):
-    """What takes the place of non-blocking mode."""
+    """The reason for -EAGAIN in a function that obeys no mode."""
     return [(["-EAGAIN"], "`flags` has `MSG_DONTWAIT`, and there is nothing to do at once")] if name.endswith("_until") and flags else []
 
 
