@@ -1,7 +1,7 @@
 """Faults that bindings had, to be planted in a copy of one: language, file, check that must fail, what is there, what instead."""
 
 FAULTS = [
-    ("java", "libsock/Wait.java", "interrupt", "            wait.begin();\n", ""),
+    ("java", "libsock/Wait.java", "interrupt", "if (!over) {", "if (over) {"),
     ("java", "libsock/Window.java", "windows", "buffer.put(position, copy, 0, moved)", "buffer.put(position, copy, 0, size)"),
     ("java", "libsock/Sock.java", "buffers", "if (buffer.isReadOnly())", "if (buffer.isReadOnly() && !buffer.isDirect())"),
     ("java", "libsock/Sock.java", "buffers", "if (!buffer.hasRemaining())", "if (!buffer.hasRemaining() && !isOpen())"),

@@ -54,7 +54,7 @@ final class Operation implements AutoCloseable {
         if (code != -ECANCELED) {
             return code;
         }
-        return mayWait() ? Wait.run(descriptor, limits, token -> call.call(fd, deadline, token)) : -EAGAIN;
+        return mayWait() ? Wait.run(descriptor, limits, deadline, (until, token) -> call.call(fd, until, token)) : -EAGAIN;
     }
 
     /** The same until so many seconds from now, whatever the mode. */

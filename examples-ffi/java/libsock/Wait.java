@@ -5,6 +5,7 @@ import java.nio.channels.spi.AbstractInterruptibleChannel;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.function.IntToLongFunction;
+import java.util.function.ToLongFunction;
 
 /**
  * One wait in the library, with a token of its own that Thread.interrupt, Sock.close and the tokens of the program cancel.
@@ -16,9 +17,20 @@ final class Wait extends AbstractInterruptibleChannel {
     /** Library's tokens that nobody has cancelled yet. */
     private static final BlockingQueue<Integer> UNUSED = new ArrayBlockingQueue<>(64);
 
+    /**
+     * Seconds, after which it looks whether its thread is interrupted. JDK 17 tells a channel nothing of an interrupt that comes in
+     * the instant in which the wait begins: it looks for the channel first, and makes a note of the interrupt then.
+     */
+    private static final double[] LOOKS = {0.02, 0.2, 2};
+
     private final int token;
     private boolean cancelled;
     private boolean over;
+
+    /** A call of the library's, until a moment and with a token. */
+    interface UntilToLong {
+        long applyAsLong(double until, int token);
+    }
 
     private Wait(int token) {
         this.token = token;
@@ -28,6 +40,30 @@ final class Wait extends AbstractInterruptibleChannel {
      * Gives what the call gave with the token. At -ECANCELED the caller finds out why: none of what cancels is ever undone.
      */
     static long run(Descriptor descriptor, Limits limits, IntToLongFunction call) {
+        return begun(descriptor, limits, wait -> call.applyAsLong(wait.token));
+    }
+
+    /** The same for what goes on, and does not begin anew, when it is called again. */
+    static long run(Descriptor descriptor, Limits limits, double deadline, UntilToLong call) {
+        return begun(descriptor, limits, wait -> {
+            for (double seconds : LOOKS) {
+                double look = Library.sock_deadline(seconds);
+                if (look >= deadline) {
+                    break;
+                }
+                long code = call.applyAsLong(look, wait.token);
+                if (code != -Library.ETIMEDOUT || Library.sock_deadline(0) < look) { // a connect that the network gave up
+                    return code;
+                }
+                if (Thread.currentThread().isInterrupted()) {
+                    wait.cancel();
+                }
+            }
+            return call.applyAsLong(deadline, wait.token);
+        });
+    }
+
+    private static long begun(Descriptor descriptor, Limits limits, ToLongFunction<Wait> call) {
         Integer unused = UNUSED.poll();
         int token = unused == null ? Library.sock_token() : unused;
         if (token < 0) {
@@ -41,7 +77,7 @@ final class Wait extends AbstractInterruptibleChannel {
             if (descriptor.isClosed() || limits.cancelled()) {
                 wait.cancel();
             }
-            return call.applyAsLong(token);
+            return call.applyAsLong(wait);
         } finally {
             try {
                 wait.end(true);
