@@ -2,7 +2,7 @@
 
 use std::mem::{MaybeUninit, zeroed};
 use std::ptr::{null, null_mut};
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -234,6 +234,7 @@ pub fn perform(command: &Command, shared: &Shared) -> Reply {
         Verb::Feed => feed(command, shared, &mut reply),
         Verb::Drain => drain(command, shared, &mut reply),
         Verb::Signals => signals(command, shared),
+        Verb::Handle => reply.code = handle(command.fd).into(),
         verb if verb.is_ours() => ours(command, &mut reply),
         _ => reply.code = others(command).into(),
     }
@@ -514,6 +515,34 @@ fn signals(command: &Command, shared: &Shared) {
         if shared.is_done() {
             return;
         }
+    }
+}
+
+/// The token that the next signal's handler is to cancel, or -1.
+static TO_CANCEL: AtomicI32 = AtomicI32::new(-1);
+
+/// Has a handler in the main thread cancel a token.
+fn handle(token: c_int) -> c_int {
+    TO_CANCEL.store(token, SeqCst);
+    let process = std::process::id() as c_int;
+    // SAFETY: a plain system call.
+    unsafe { libc::syscall(libc::SYS_tgkill, process, process, libc::SIGUSR1) };
+    for _ in 0..5_000 {
+        if TO_CANCEL.load(SeqCst) < 0 {
+            return 0;
+        }
+        sleep(Duration::from_millis(1));
+    }
+    -1
+}
+
+/// What the handler does.
+pub extern "C" fn on_signal(_: c_int) {
+    let token = TO_CANCEL.load(SeqCst);
+    if token >= 0 {
+        // SAFETY: it has no conditions, and leaves errno alone if it succeeds.
+        unsafe { sock_cancel(token) };
+        TO_CANCEL.store(-1, SeqCst);
     }
 }
 

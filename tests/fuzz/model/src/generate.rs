@@ -204,7 +204,7 @@ fn meanwhile(random: &mut Random, used: &[usize], call: &Step) -> Step {
         ]),
     });
     if call.token.is_some() && random.percent(50) {
-        step.verb = random.pick(&[Verb::Cancel, Verb::Cancel, Verb::Fire]);
+        step.verb = random.pick(&[Verb::Cancel, Verb::Handle, Verb::Fire]);
     } else if random.percent(10) {
         step.verb = random.pick(&[Verb::Nonblock, Verb::Setblocking, Verb::Setinterrupt]);
     }
@@ -212,7 +212,7 @@ fn meanwhile(random: &mut Random, used: &[usize], call: &Step) -> Step {
     step.who = random.pick(&[Who::Thread, Who::Worker]);
     step.a = match step.verb {
         Verb::Settimeout | Verb::Nonblock | Verb::Setblocking | Verb::Setinterrupt => call.a,
-        Verb::Cancel => TOKEN,
+        Verb::Cancel | Verb::Handle => TOKEN,
         Verb::Fire => random.pick(&[TOKEN, TOKEN - 1]),
         // The peer is next to it, more often than not.
         _ if random.percent(50) => (call.a + 1) % SLOTS,
@@ -220,6 +220,9 @@ fn meanwhile(random: &mut Random, used: &[usize], call: &Step) -> Step {
         _ => random.pick(used),
     };
     step.b = if call.verb == Verb::Accept { call.a } else { random.pick(used) };
+    if step.verb == Verb::Handle {
+        step.who = Who::Thread;
+    }
     arguments(random, &mut step);
     step.flags = 0;
     if matches!(step.verb, Verb::Settimeout) {

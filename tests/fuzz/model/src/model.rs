@@ -318,6 +318,8 @@ impl Model {
         };
         let past = if step.until.is_some_and(|seconds| seconds <= 0.0) { vec![error(libc::ETIMEDOUT)] } else { vec![] };
         if let Some(bad) = bad {
+            // A short deadline may have passed before anybody looked.
+            let past = if step.until.is_some_and(f64::is_finite) { vec![error(libc::ETIMEDOUT)] } else { vec![] };
             // What is waited for is looked at after the token.
             let cancelled = if step.verb == Verb::Wait { cancelled(token) } else { None };
             return done([vec![error(bad)], wrong, past, cancelled.map(error).into_iter().collect()].concat());
@@ -374,6 +376,10 @@ impl Model {
         };
         let (mut now, mut waits) = (now, waits);
         if step.until.is_some() && step.flags & DONTWAIT == 0 {
+            // Between two steps the token is looked at.
+            if let (Verb::Sendall | Verb::Recvall | Verb::Recvdelim, Some(number)) = (step.verb, cancelled(token)) {
+                now.push(Allowed { most: len, ..error(number) });
+            }
             // What has to wait looks at the token first.
             if let Some(((least, most), number)) = waits.zip(cancelled(token)) {
                 now.push(Allowed { least, most, ..error(number) });

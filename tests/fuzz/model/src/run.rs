@@ -111,7 +111,7 @@ impl Run {
         }
         let Some(other) = self.id(event.who, event.a) else { return false };
         match event.verb {
-            Verb::Cancel | Verb::Fire => self.cancels(event, step),
+            Verb::Cancel | Verb::Fire | Verb::Handle => self.cancels(event, step),
             Verb::Feed => !((step.verb.sends() || step.verb == Verb::Wait) && other == id),
             Verb::Drain => !(step.verb.receives() && other == id),
             Verb::Connect => other != id && self.certainly_connects(event),
@@ -132,7 +132,7 @@ impl Run {
         };
         let actor = &self.model.sockets[other];
         match (event.verb, actor.kind) {
-            (Verb::Cancel, Kind::Token) | (Verb::Fire, Kind::Event) => other == token,
+            (Verb::Cancel | Verb::Handle, Kind::Token) | (Verb::Fire, Kind::Event) => other == token,
             (Verb::Fire, Kind::Pipe) => actor.peer == Some(token) && self.id(event.who, event.a) != Some(token),
             _ => false,
         }
@@ -411,7 +411,8 @@ impl Run {
         if self.cancels(event, step) {
             return true;
         }
-        if actor.peer != Some(id) && event.verb != Verb::Connect {
+        let is_own = other == id && event.verb == Verb::Shutdown;
+        if actor.peer != Some(id) && event.verb != Verb::Connect && !is_own {
             return false;
         }
         let undisturbed = |socket: &Socket| !socket.broken && !socket.no_more_reads && !socket.no_more_writes;
@@ -428,6 +429,7 @@ impl Run {
             Verb::Drain if undisturbed(socket) && undisturbed(actor) && actor.kind.is_stream() => {
                 step.verb.sends() || step.verb == Verb::Wait && events(step.flags) == libc::POLLOUT
             }
+            Verb::Shutdown if is_own => reads && can_shut_down(actor) && event.n != 1.0,
             Verb::Shutdown => reads && can_shut_down(actor) && event.n >= 1.0,
             Verb::Connect => step.verb == Verb::Accept && self.id(Who::Main, event.b) == Some(id),
             _ => false,
@@ -508,6 +510,7 @@ impl Run {
             Verb::Shutdown => socket.is_some_and(|socket| socket.role == Role::Connected && can_shut_down(socket)),
             Verb::Close => event.who == Who::Worker,
             Verb::Cancel => socket.is_some_and(|socket| socket.kind == Kind::Token),
+            Verb::Handle => event.who == Who::Thread && socket.is_some_and(|socket| socket.kind == Kind::Token),
             Verb::Fire => socket.is_some_and(|socket| matches!(socket.kind, Kind::Event | Kind::Pipe)),
             _ => socket.is_some(),
         }
@@ -542,7 +545,8 @@ impl Run {
             return wrong(format!("it ended after {elapsed} ns, before its deadline"));
         }
         let unready = predictions().any(|prediction| code == unready_code(prediction.mode));
-        let signals = event.filter(|event| event.step.verb == Verb::Signals && event.reply.start <= reply.end);
+        let is_signal = |event: &&Event| matches!(event.step.verb, Verb::Signals | Verb::Handle);
+        let signals = event.filter(is_signal).filter(|event| event.reply.start <= reply.end);
         let interrupted = code == -i64::from(libc::EINTR)
             && signals.is_some()
             && predictions().any(|prediction| prediction.interruptible);
@@ -721,12 +725,14 @@ impl Run {
 
 fn may_go_along(verb: Verb) -> bool {
     use Verb::{
-        Cancel, Close, Connect, Drain, Feed, Fire, Nonblock, Setblocking, Setinterrupt, Settimeout, Shutdown, Signals,
+        Cancel, Close, Connect, Drain, Feed, Fire, Handle, Nonblock, Setblocking, Setinterrupt, Settimeout, Shutdown,
+        Signals,
     };
     matches!(
         verb,
         Cancel
             | Fire
+            | Handle
             | Feed
             | Drain
             | Signals

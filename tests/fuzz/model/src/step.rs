@@ -73,6 +73,7 @@ pub enum Verb {
     Signals,
     Event,
     Fire,
+    Handle,
     Setblocking,
     Getblocking,
     Settimeout,
@@ -101,7 +102,7 @@ pub enum Verb {
 /// All steps there are, with their arguments: `k` a kind, `a`, `b` and `c` descriptors, `n` a number, `f` flags, `u` a
 /// deadline and a token, which make it the function that takes them: `until SECONDS by DESCRIPTOR`, of which either may miss.
 /// From `setblocking` on they are the functions of the library; before, what other code does.
-pub const VERBS: [(Verb, &str, &str); 41] = [
+pub const VERBS: [(Verb, &str, &str); 42] = [
     (Verb::Pair, "pair", "kab"),
     (Verb::Listen, "listen", "ka"),
     (Verb::Socket, "socket", "ka"),
@@ -125,6 +126,8 @@ pub const VERBS: [(Verb, &str, &str); 41] = [
     // An eventfd, and what makes it readable, or the other end of a pipe.
     (Verb::Event, "event", "a"),
     (Verb::Fire, "fire", "a"),
+    // A signal for the main thread, whose handler cancels.
+    (Verb::Handle, "handle", "a"),
     (Verb::Setblocking, "setblocking", "an"),
     (Verb::Getblocking, "getblocking", "a"),
     (Verb::Settimeout, "settimeout", "an"),

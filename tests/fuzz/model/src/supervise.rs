@@ -63,14 +63,13 @@ impl Supervisor {
     }
 }
 
-/// A handler that does nothing but interrupt, and restarts what can be.
+/// A handler that interrupts, restarts what can be, and cancels if it is to.
 fn prepare() {
-    extern "C" fn ignore(_: libc::c_int) {}
     // SAFETY: all zero is an action, and the pointers are to locals.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = ignore as extern "C" fn(libc::c_int) as usize;
+        action.sa_sigaction = crate::call::on_signal as extern "C" fn(libc::c_int) as usize;
         action.sa_flags = libc::SA_RESTART;
         libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut());
         // What the library never raises.
