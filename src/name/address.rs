@@ -1,4 +1,4 @@
-//! Addresses as text. Nobody is asked: no name server, no file, and the kernel only for the name of an interface.
+//! Addresses as text. This needs no name server and no file. Only the name of an interface is looked up, by the kernel.
 
 use std::ffi::CStr;
 use std::mem::{self, MaybeUninit};
@@ -15,7 +15,7 @@ unsafe extern "C" {
     fn inet_pton(family: c_int, text: *const c_char, address: *mut c_void) -> c_int;
 }
 
-/// Where the path of a Unix address begins.
+/// The place in a Unix address where the path begins.
 const PATH: usize = mem::offset_of!(sockaddr_un, sun_path);
 
 /// An address of any family.
@@ -25,7 +25,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// The address that a text stands for. An IP address needs a port, a Unix address has none.
+    /// Reads an address from text. An IP address needs a port, a Unix address has none.
     pub fn parse(host: &CStr, service: Option<&CStr>) -> Result<Address> {
         if is_unix(host) {
             return if service.is_some() { Err(Errno::INVAL) } else { Address::unix(host) };
@@ -44,13 +44,13 @@ impl Address {
         }
     }
 
-    /// The Unix address of a host that begins with `/`, a path, or with `@`, an abstract name.
+    /// The Unix address of a path, which begins with `/`, or of an abstract name, which begins with `@` here.
     pub fn unix(host: &CStr) -> Result<Address> {
         // SAFETY: all zero is a valid sockaddr_un.
         let mut found: sockaddr_un = unsafe { MaybeUninit::zeroed().assume_init() };
         found.sun_family = libc::AF_UNIX as sa_family_t;
         let is_abstract = host.to_bytes().starts_with(b"@");
-        // A path ends in a NUL. An abstract name has one in place of its `@`, and ends with the address.
+        // A path ends with a NUL. An abstract name has a NUL in place of its `@`, and no NUL at its end.
         let text = if is_abstract { host.to_bytes() } else { host.to_bytes_with_nul() };
         match text.len() {
             1 => return Err(Errno::INVAL),
@@ -79,14 +79,14 @@ impl Address {
     ///
     /// # Safety
     ///
-    /// So many bytes must be valid for reading.
+    /// `len` bytes must be valid for reading.
     pub unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Result<Address> {
         // SAFETY: all zero is a valid sockaddr_storage.
         let mut storage: sockaddr_storage = unsafe { MaybeUninit::zeroed().assume_init() };
         if (len as usize) < size_of::<sa_family_t>() || len as usize > size_of::<sockaddr_storage>() {
             return Err(Errno::INVAL);
         }
-        // SAFETY: there are so many bytes, and there is room for them.
+        // SAFETY: the caller promises these bytes, and there is room for them.
         unsafe { (&raw mut storage).cast::<u8>().copy_from_nonoverlapping(addr.cast(), len as usize) };
         Ok(Address { storage, len })
     }
@@ -144,7 +144,7 @@ impl Address {
         if (self.len as usize) < size_of::<T>() {
             return Err(Errno::INVAL);
         }
-        // SAFETY: it is large enough and aligned for every kind of address, each of which any bytes are.
+        // SAFETY: it is large enough and aligned for every kind of address, and any bytes are a valid address.
         Ok(unsafe { &*(&raw const self.storage).cast::<T>() })
     }
 
@@ -184,7 +184,7 @@ fn v4(host: &CStr) -> Option<in_addr> {
 /// An address of IPv6, with or without a scope.
 fn v6(host: &[u8], port: u16) -> Result<sockaddr_in6> {
     let mut parts = host.splitn(2, |byte| *byte == b'%');
-    // Longer than an address of IPv6 can be, it is cut and is none either way.
+    // A text that is longer than any address of IPv6 is cut, and is not an address in either case.
     let numbers: [u8; 64] = copy(parts.next().unwrap_or_default());
     let mut address = in6_addr { s6_addr: [0; 16] };
     // SAFETY: the text ends with a NUL, and the address is a local of the right size.
@@ -219,7 +219,7 @@ fn scope(text: &[u8]) -> Result<u32> {
     }
 }
 
-/// A text in an array, which ends with a NUL; what there is no room for is cut.
+/// Copies a text into an array that ends with a NUL. A text that is too long is cut.
 pub fn copy<const ROOM: usize>(text: &[u8]) -> [u8; ROOM] {
     let mut copy = [0; ROOM];
     copy.iter_mut().take(ROOM.saturating_sub(1)).zip(text).for_each(|(to, from)| *to = *from);
@@ -233,14 +233,14 @@ pub struct Text {
 }
 
 impl Text {
-    /// For the longest, which is an abstract name or a path that fills its address.
+    /// Room for the longest text: an abstract name or a path that fills its address.
     const ROOM: usize = size_of::<sockaddr_storage>();
 
     /// Hands the text out with a NUL.
     ///
     /// # Safety
     ///
-    /// So many bytes must be valid for writing.
+    /// `size` bytes must be valid for writing.
     pub unsafe fn write(&self, host: *mut c_char, size: usize) -> Result<()> {
         if self.len >= size {
             return Err(Errno::NOSPC);
@@ -273,7 +273,7 @@ impl Text {
         self.push_digits(number.into(), [0x1000, 0x100, 0x10, 1]);
     }
 
-    /// A number without leading zeros. Each unit is so many of the next, which is the base.
+    /// A number without leading zeros. `units` are the powers of the base, the largest first.
     fn push_digits<const UNITS: usize>(&mut self, number: u32, units: [u32; UNITS]) {
         let mut rest = number;
         for unit in units {
@@ -285,7 +285,7 @@ impl Text {
         }
     }
 
-    // inet_ntop(3) would do, but takes 2 KiB of stack, and printf(3), which it calls, may not be called everywhere.
+    // Not inet_ntop(3): it takes 2 KiB of stack, and calls printf(3), which a signal handler may not call.
 
     fn push_v4(&mut self, address: [u8; 4]) {
         for (place, byte) in address.into_iter().enumerate() {
@@ -294,7 +294,7 @@ impl Text {
         }
     }
 
-    /// As RFC 5952 has it: "::" stands for the longest run of zeros, of equals the first, if it has two at least.
+    /// By RFC 5952: "::" stands for the longest run of at least two zero groups, and for the first of equal runs.
     fn push_v6(&mut self, address: [u8; 16]) {
         if let [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4 @ ..] = address {
             self.push(b"::ffff:");
@@ -332,7 +332,7 @@ impl Text {
                 self.push(b"@");
                 self.push(name);
             }
-            // It would read as an abstract name.
+            // As text it would be an abstract name.
             [b'@', ..] => return Err(Errno::INVAL),
             path => self.push(path.split(|byte| *byte == 0).next().unwrap_or_default()),
         }

@@ -1,4 +1,4 @@
-//! Connecting to whichever address of a host answers first: Happy Eyeballs, RFC 8305.
+//! Connecting to the address of a host that answers first: Happy Eyeballs, RFC 8305.
 
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::{iter, mem};
@@ -13,16 +13,16 @@ use crate::time::{Timeout, now};
 use crate::wait::{NO_ENTRY, Until};
 use crate::{mode, options, sys};
 
-/// RFC 8305's Connection Attempt Delay, in nanoseconds: how long the next attempt waits for the one before. It is less
-/// where otherwise not all addresses would have their turn in the first half of the time, down to the least.
+/// The Connection Attempt Delay of RFC 8305, in nanoseconds: how long the next attempt waits for the one before. With many
+/// addresses it is shorter, so that all of them have their turn in the first half of the time, but never below the least.
 const ATTEMPT_DELAY: u64 = 250_000_000;
 const LEAST_ATTEMPT_DELAY: u64 = 10_000_000;
 
-/// Attempts at once. Of more addresses, the next is tried when one of these has failed.
+/// The most attempts at the same time. If there are more addresses, the next is tried when one of these has failed.
 const ATTEMPTS: usize = 128;
 
-/// How long to sleep before a Unix listener whose queue is full is tried again, in nanoseconds: nothing tells when
-/// there is room.
+/// How long to sleep, in nanoseconds, before a Unix listener with a full queue is tried again: the kernel does not report
+/// that there is room.
 const NAP: u64 = 1_000_000;
 
 /// Connects, and leaves the connection in the mode of `timeout`.
@@ -70,7 +70,7 @@ fn connect_to_any(addresses: &Addresses, until: Until) -> Result<OwnedFd> {
                     Ok(()) => return Ok(socket),
                     Err(error) => keep_best(&mut failure, error),
                 },
-                // Its turn comes when one of these has ended.
+                // This address is tried when one of the attempts has ended.
                 Err(error) if error.lacks_resources() && attempts.count > 0 => {
                     attempts.room = attempts.count;
                     continue;
@@ -101,7 +101,7 @@ fn attempt_delay(addresses: usize, deadline: Option<u64>) -> u64 {
     half.checked_div(others).map_or(ATTEMPT_DELAY, |turn| turn.clamp(LEAST_ATTEMPT_DELAY, ATTEMPT_DELAY))
 }
 
-/// The addresses in the order of preference, but of two families in turn.
+/// The addresses in the order of preference, but with the two families in turn.
 fn interleaved(addresses: &Addresses) -> impl Iterator<Item = &addrinfo> {
     let preferred = addresses.iter().next().map_or(libc::AF_UNSPEC, |first| first.ai_family);
     let mut turn = addresses.iter().filter(move |address| address.ai_family == preferred);
@@ -120,7 +120,7 @@ fn keep_best(failure: &mut Option<Errno>, error: Errno) {
     }
 }
 
-/// What stood in the way before an attempt could be made, then who was nearest to the host.
+/// First come errors that prevented an attempt, then errors from the host, then errors from the network on the way to it.
 fn how_telling(error: Errno) -> u32 {
     match error.code() {
         _ if error.lacks_resources() => 6,
@@ -133,27 +133,27 @@ fn how_telling(error: Errno) -> u32 {
     }
 }
 
-/// How an attempt that is over ended.
+/// The outcome of an attempt that has ended.
 fn outcome(socket: BorrowedFd) -> Result<()> {
     if let Some(error) = options::take_error(socket)? {
         return Err(error);
     }
     match options::is_connected_to_itself(socket) {
         Ok(false) => Ok(()),
-        // An attempt at a port of this machine that nobody listens on may have been given that very port
-        // for its own, and then TCP connects it to itself.
+        // The address may be a port of this machine on which nobody listens. If the kernel chose that very port for
+        // this socket, TCP connected it to itself.
         Ok(true) => Err(Errno::CONNREFUSED),
-        // The peer has reset the connection since.
+        // The peer has reset the connection already.
         Err(Errno::NOTCONN) => Err(options::take_error(socket)?.unwrap_or(Errno::CONNRESET)),
         Err(error) => Err(error),
     }
 }
 
-/// The attempts under way: so many entries after the first, which is the token's, as `ppoll` takes them.
+/// The attempts under way, as entries for `ppoll`. The first entry is for the token, and `count` entries follow it.
 struct Attempts {
     entries: [pollfd; ATTEMPTS + 1],
     count: usize,
-    /// At how many there are no more: fewer than entries when descriptors or memory ran out.
+    /// The most attempts: fewer than there are entries once descriptors or memory have run out.
     room: usize,
 }
 
@@ -170,7 +170,7 @@ impl Attempts {
         self.entries.get_mut(1..=self.count).unwrap_or_default()
     }
 
-    /// Begins an attempt. A socket that need not wait is connected at once: one of UDP.
+    /// Begins an attempt. A socket that is connected at once, such as one of UDP, is returned.
     fn begin(&mut self, address: &addrinfo) -> Result<Option<OwnedFd>> {
         let socket = sys::socket(address.ai_family, address.ai_socktype | libc::SOCK_NONBLOCK, address.ai_protocol)?;
         match sys::connect(sys::lend(&socket), address.ai_addr, address.ai_addrlen) {
@@ -192,7 +192,7 @@ impl Attempts {
         }
     }
 
-    /// One that had ended when last looked, and is the caller's now.
+    /// Takes an attempt out that the last wait found ended. Its socket is the caller's now.
     fn take_ended(&mut self) -> Option<OwnedFd> {
         let ended = self.under_way().iter().position(|attempt| attempt.revents != 0)?;
         self.take(ended)

@@ -10,17 +10,17 @@ use super::target::{Protocol, Target};
 use crate::errno::{Errno, Result};
 use crate::{options, sys};
 
-/// Whether a listener of IPv6 is for IPv4 as well.
+/// Whether a listener of IPv6 accepts connections of IPv4 too.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Families {
     Own,
     DualStack,
 }
 
-/// A socket that listens on the first of the host's addresses that it can; without a host, on all of
-/// the machine's. One of UDP is bound, and needs no more.
+/// Makes a socket that listens on the first possible address of the host, or, without a host, on all addresses of this
+/// machine. A socket of UDP is only bound.
 pub fn listen(target: &Target, backlog: c_int) -> Result<OwnedFd> {
-    // The kernel cuts it to net.core.somaxconn.
+    // The kernel limits it to net.core.somaxconn.
     let backlog = if backlog > 0 { backlog } else { c_int::MAX };
     match target {
         Target::Unix(address) => listen_at_unix(address, backlog),
@@ -56,7 +56,7 @@ fn listen_at_unix(address: &Address, backlog: c_int) -> Result<OwnedFd> {
     Ok(socket)
 }
 
-/// The first listener that there can be, or why there can be none at the first of the addresses.
+/// Listens on the first address on which that is possible. If none is, the error is that of the first address.
 fn first<'list>(
     mut addresses: impl Iterator<Item = &'list addrinfo>,
     listen_at: impl Fn(&addrinfo) -> Result<OwnedFd>,
@@ -67,12 +67,12 @@ fn first<'list>(
 
 fn bind(address: &addrinfo, protocol: Protocol, families: Families) -> Result<OwnedFd> {
     let socket = sys::socket(address.ai_family, address.ai_socktype, address.ai_protocol)?;
-    // Two sockets of UDP that have it could be bound to one port.
+    // Not for UDP: it would let two sockets be bound to one port.
     if protocol == Protocol::Tcp {
         options::reuse_address(sys::lend(&socket))?;
     }
     if address.ai_family == libc::AF_INET6 {
-        // An address of IPv4 that is written as one of IPv6 belongs to both.
+        // An IPv4 address in the form of IPv6 needs a dual-stack socket.
         options::set_only_v6(sys::lend(&socket), families == Families::Own && !is_v4_mapped(address))?;
     }
     sys::bind(sys::lend(&socket), address.ai_addr, address.ai_addrlen)?;

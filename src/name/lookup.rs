@@ -1,4 +1,4 @@
-//! Looking up a host and a service, within bounds that `getaddrinfo` does not have.
+//! Looking up a host and a service with a deadline and a token, which `getaddrinfo` does not have.
 
 use std::ffi::CStr;
 use std::mem::{self, MaybeUninit};
@@ -15,7 +15,7 @@ use crate::errno::{Errno, Result};
 use crate::wait::{NO_ENTRY, Until};
 use crate::{linux, sys};
 
-/// How many lookups that were abandoned may be under way when another begins.
+/// How many abandoned lookups may still run when another lookup begins.
 const ABANDONED_AT_MOST: usize = 64;
 
 /// The addresses of a host and a service, in the order in which the system prefers them.
@@ -55,14 +55,14 @@ pub fn resolve_remote(host: &CStr, service: &Service, until: Until) -> Result<Ad
     }
 }
 
-/// The addresses to listen on, for as long as it takes; without a host all of the machine's.
+/// The addresses to listen on; without a host, all addresses of this machine. This wait has no limit.
 pub fn resolve_local(host: Option<&CStr>, service: &Service) -> Result<Addresses> {
     let numeric = if host.is_some_and(must_be_numeric) { libc::AI_NUMERICHOST } else { 0 };
     resolve(host, service, libc::AI_PASSIVE | numeric)
 }
 
 fn resolve(host: Option<&CStr>, service: &Service, flags: c_int) -> Result<Addresses> {
-    // SAFETY: all zero is a valid addrinfo, and what hints are made of.
+    // SAFETY: all zero is a valid addrinfo, and right for hints.
     let mut hints: addrinfo = unsafe { MaybeUninit::zeroed().assume_init() };
     hints.ai_flags = flags;
     (hints.ai_socktype, hints.ai_protocol) = service.protocol.numbers();
@@ -77,12 +77,12 @@ fn resolve(host: Option<&CStr>, service: &Service, flags: c_int) -> Result<Addre
     }
 }
 
-/// Why a lookup failed. What would be taken for the mode's or the deadline's error is not passed on.
+/// Why a lookup failed. An error that a caller would take for one of the mode, the deadline or the token becomes another.
 fn from_gai_code(code: c_int, errno: Errno) -> Errno {
-    /// The name has addresses, though not of a family that was asked for; not in every libc.
+    /// The name has addresses, but none of the wanted family. Not every libc has this code.
     const EAI_ADDRFAMILY: c_int = -9;
     match code {
-        // A file or a socket could not be opened, and so nothing was found in it.
+        // The resolver could not open a file or a socket, and so found nothing.
         _ if matches!(errno.code(), libc::EMFILE | libc::ENFILE | libc::ENOMEM) => errno,
         libc::EAI_NONAME => Errno::NONAME,
         libc::EAI_NODATA | EAI_ADDRFAMILY => Errno::NODATA,
@@ -98,12 +98,12 @@ fn from_gai_code(code: c_int, errno: Errno) -> Errno {
     }
 }
 
-/// A lookup in a thread of its own. It stands in one mapping with the stack of that thread, and above it; below is a
-/// page that cannot be touched.
+/// A lookup in a thread of its own. One mapping holds, from below: a page that cannot be touched, the stack of the thread, and
+/// the lookup.
 ///
-/// The caller that has waited for the result joins the thread and unmaps all. One that cannot wait abandons the lookup:
-/// the thread then frees the result and closes the descriptor, and the memory is unmapped by a later lookup, which finds
-/// the thread gone. In a child of fork, where the thread never was, that holds as well.
+/// A caller that gets the result joins the thread and unmaps everything. A caller whose time is over abandons the lookup. Then
+/// the thread frees the result and closes the descriptor, and a later lookup, which finds that the thread is gone, unmaps
+/// the memory. This is so in a child of fork too, where the thread never ran.
 struct Lookup {
     host: [u8; HOST],
     service: Service,
@@ -112,17 +112,17 @@ struct Lookup {
     /// The result: addresses, or else an error.
     addresses: AtomicPtr<addrinfo>,
     error: AtomicI32,
-    /// The thread has its result, or the caller has abandoned it: whichever came first.
+    /// Set by whichever is first: the thread when it has a result, or the caller when it leaves the lookup.
     one_has_left: AtomicBool,
-    /// The kernel's numbers of the process, and of the thread, which is 0 until that runs.
+    /// The kernel's numbers of the process and of the thread. The latter is 0 until the thread runs.
     process: c_int,
     thread: AtomicI32,
     mapping: Mapping,
-    /// The next of those that were abandoned.
+    /// The next lookup in the list of abandoned lookups.
     next: AtomicPtr<Lookup>,
 }
 
-/// The lookups that were abandoned and have not been unmapped.
+/// The list of abandoned lookups that have not been unmapped.
 static ABANDONED: AtomicPtr<Lookup> = AtomicPtr::new(ptr::null_mut());
 
 #[derive(Clone, Copy)]
@@ -181,7 +181,7 @@ impl Lookup {
         }
     }
 
-    /// The thread's part.
+    /// The part of the thread.
     fn run(&self) {
         self.thread.store(thread::id(), Relaxed);
         let host = CStr::from_bytes_until_nul(&self.host).unwrap_or_default();
@@ -208,13 +208,13 @@ impl Lookup {
     fn close(&self) {
         let fd = self.finished.swap(-1, Relaxed);
         if fd >= 0 {
-            // SAFETY: it was the lookup's, which has it no more.
+            // SAFETY: the descriptor was the lookup's own, and is taken from it.
             drop(unsafe { OwnedFd::from_raw_fd(fd) });
         }
     }
 }
 
-/// To whole pages, whose size is a power of two.
+/// Rounds up to whole pages. The size of a page is a power of two.
 fn round_up(size: usize, page: usize) -> usize {
     size.saturating_add(page - 1) & !(page - 1)
 }
@@ -272,8 +272,8 @@ fn keep(lookup: NonNull<Lookup>) {
     }
 }
 
-/// Unmaps the abandoned lookups whose threads are gone, and tells how many are left. While another thread does so, it
-/// has them all.
+/// Unmaps the abandoned lookups whose threads are gone, and gives the number of those that are left. While another thread does
+/// this, that thread holds the whole list, and the number here is 0.
 fn unmap_abandoned() -> usize {
     let mut left = 0_usize;
     let mut next = ABANDONED.swap(ptr::null_mut(), Acquire);
@@ -293,7 +293,7 @@ fn unmap_abandoned() -> usize {
     left
 }
 
-/// Frees what a lookup still has.
+/// Frees everything that a lookup still holds.
 ///
 /// # Safety
 ///

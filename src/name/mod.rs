@@ -3,11 +3,11 @@
 //! ```text
 //!   dial   listen      a socket that is connected to one of the addresses, or listens on one
 //!      \   /  \
-//!      lookup          addresses of a host and a service, in a thread if the wait for them may end
+//!      lookup          addresses of a host and a service, in a thread if there is a deadline or a token
 //!      /    \
-//!   thread   target    thread: on a stack of its own. target: what a host and a service are
+//!   thread   target    thread: on a stack of its own. target: a host and a service, checked and taken apart
 //!                \
-//!              address   text to sockaddr and back, without asking anybody
+//!              address   text to sockaddr and back, of IPv4, IPv6 and Unix paths, without a name server
 //! ```
 
 pub mod address;

@@ -1,4 +1,4 @@
-//! What a host and a service are, before anybody is asked about them.
+//! A host and a service as the caller wrote them, checked before they are looked up.
 
 use std::ffi::CStr;
 
@@ -7,7 +7,7 @@ use libc::c_int;
 use super::address::{self, Address};
 use crate::errno::{Errno, Result};
 
-/// Room for the name of a host, and of a service, as getnameinfo(3) has it.
+/// Room for the name of a host, and of a service: the sizes of getnameinfo(3).
 pub const HOST: usize = 1025;
 const SERVICE: usize = 32;
 
@@ -32,8 +32,8 @@ impl<'text> Target<'text> {
     }
 }
 
-// Resolvers ask the network about names that no host can have, take "*" for no host at all, and " 80", "+80" and
-// "65616" for 80.
+// These checks are needed because resolvers ask the network for names that no host can have, take "*" for no host, and
+// take " 80", "+80" and "65616" for 80.
 
 fn check_host(host: &CStr) -> Result<()> {
     match host.to_bytes() {
@@ -44,7 +44,7 @@ fn check_host(host: &CStr) -> Result<()> {
     }
 }
 
-/// Whether a host can only be a numeric address, for no name has these.
+/// Whether a host can only be a numeric address: it has a character that no name has.
 pub fn must_be_numeric(host: &CStr) -> bool {
     host.to_bytes().iter().any(|byte| b":%".contains(byte))
 }

@@ -1,7 +1,7 @@
-//! A thread that the host program need not know of, on a stack that is not the C library's.
+//! A thread of which the program notices nothing, on a stack that the C library did not make.
 //!
-//! glibc keeps the stacks that it made, with the thread-local data in them, for later threads. In a child forked while
-//! a lookup is under way, that data is the resolver's in the middle of its work.
+//! glibc keeps its stacks, with the thread-local data in them, and gives them to later threads. In a child that is forked
+//! during a lookup, such a stack would hold data of a resolver that was stopped in the middle of its work.
 
 use std::ffi::c_long;
 use std::mem::{self, MaybeUninit};
@@ -16,8 +16,8 @@ use crate::errno::{Errno, Result};
 /// Enough for the resolver and its plug-ins.
 const STACK: usize = 256 << 10;
 
-/// Signals that an instruction or a system call of the thread itself raises. The kernel ends a process in which one of
-/// these is blocked when it comes; the program's handler must see it.
+/// The signals that an instruction or a system call of the thread itself raises. They are not blocked: the kernel would end
+/// the process if one came while it is blocked, and the program's handler must see it.
 const SYNCHRONOUS: [c_int; 7] =
     [libc::SIGSYS, libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT];
 
@@ -31,11 +31,11 @@ pub type Body = extern "C" fn(*mut c_void) -> *mut c_void;
 
 /// The size of a stack: what [`Body`] needs, and what the C library takes for itself and for thread-local data.
 pub fn stack_size() -> usize {
-    // The address of a function, 1 where there is none, and 0 until it has been looked for: that takes a lock.
+    // The address of the function, 1 if there is none, 0 while it is not known. It is kept because dlsym takes a lock.
     static MINIMUM: AtomicUsize = AtomicUsize::new(0);
     let mut minimum = MINIMUM.load(Relaxed);
     if minimum == 0 {
-        // As Rust's std does. glibc has it, though not for all to link to, nor in a static program.
+        // Rust's std does the same. glibc has this function, but private to link to, and not in a static program.
         // SAFETY: the name ends with a NUL.
         minimum = (unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr()) } as usize).max(1);
         MINIMUM.store(minimum, Relaxed);
@@ -55,7 +55,7 @@ pub fn stack_size() -> usize {
     STACK.saturating_add(minimum)
 }
 
-/// At most what the program and its libraries keep for each thread, which glibc takes from its stack.
+/// An upper bound of the thread-local data of the program and its libraries. glibc takes it from the stack of a thread.
 fn thread_local_data() -> usize {
     unsafe extern "C" fn add(object: *mut libc::dl_phdr_info, _: usize, total: *mut c_void) -> c_int {
         // SAFETY: the pointers are to an object that stays loaded meanwhile, to its program headers, and to `total`.
@@ -74,7 +74,7 @@ fn thread_local_data() -> usize {
     total
 }
 
-/// Starts a thread, to be joined or detached. Signals that come from elsewhere are the program's: they are blocked.
+/// Starts a thread, to be joined or detached. Signals from outside are meant for the program's own threads, and are blocked.
 ///
 /// # Safety
 ///
@@ -100,7 +100,7 @@ pub unsafe fn start(stack: *mut c_void, size: usize, body: Body, argument: *mut 
         }
         libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
         libc::pthread_attr_destroy(attributes);
-        // What it says for too many threads, `EAGAIN`, means something else here.
+        // Not its `EAGAIN` for too many threads, which means "not ready" in this library.
         if error == 0 { Ok(thread.assume_init()) } else { Err(Errno::NOMEM) }
     }
 }
@@ -115,7 +115,7 @@ pub unsafe fn join(thread: pthread_t) {
     unsafe { libc::pthread_join(thread, ptr::null_mut()) };
 }
 
-/// Leaves a thread to itself.
+/// Detaches a thread.
 ///
 /// # Safety
 ///
@@ -137,15 +137,15 @@ pub fn id() -> c_int {
     unsafe { libc::syscall(libc::SYS_gettid) as c_int }
 }
 
-/// Whether this process has such a thread, or may have: the kernel lets go of its memory first, and then of its number.
+/// Whether this process may still have this thread. When a thread ends the kernel frees its memory first and its number last.
 pub fn exists(id: c_int) -> bool {
     // SAFETY: signal 0 is none.
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, c_long::from(process()), c_long::from(id), 0 as c_long) };
     sent == 0 || Errno::last().code() != libc::ESRCH
 }
 
-/// Keeps the object that holds this code, which may be a plug-in with the static library in it, from being unloaded
-/// under a thread that is left to itself.
+/// Keeps the object that holds this code loaded, because a detached thread may still run it. The object may be a plug-in that
+/// has the static library in it.
 pub fn pin() {
     static PINNED: AtomicUsize = AtomicUsize::new(0);
     if PINNED.load(Relaxed) != 0 {
