@@ -20,8 +20,8 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 INSTALL ?= install
 
-# Make separates the names of files by spaces, so what it knows by name has none: it knows the source as ".", if it is
-# run there, and the build by the path it is given. All other paths reach only the shell, quoted.
+# Make separates the names of files by spaces, so no path that make itself uses may have one. The source is "." if make
+# runs there, and the build is the path that was given. All other paths reach only the shell, quoted.
 source := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 build := $(or $(BUILD),build)
 ifeq ($(wildcard $(source)/packaging/paths.mk),)
@@ -34,7 +34,7 @@ version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' $(source)/Cargo.toml)
 soname := libsock.so.$(firstword $(subst ., ,$(version)))
 shared := $(build)/libsock.so.$(version)
 static := $(build)/libsock.a
-# tls-fetch needs OpenSSL, which nothing else here does: its first lines say how to build it.
+# tls-fetch alone needs OpenSSL. Its first lines say how to build it.
 examples := $(patsubst $(source)/examples-c/%.c,$(build)/examples-c/%,\
     $(filter-out %/tls-fetch.c,$(wildcard $(source)/examples-c/*.c)))
 
@@ -46,13 +46,13 @@ all: lib examples
 lib: $(shared) $(static) $(build)/libsock.so
 	@printf 'libsock.so: %s bytes, libsock.a: %s bytes\n' $$(stat -c %s $(shared)) $$(stat -c %s $(static))
 
-# Better said before Cargo is busy.
+# This is checked before Cargo compiles anything.
 linker_takes = printf 'int probe(void) { return 0; }' > $(build)/probe.c && \
     $(CC) -c -o $(build)/probe.o $(build)/probe.c && \
     $(CC) -r -nostdlib -o $(build)/probed.o -Wl,-u,probe $(build)/probe.o -Wl,--gc-sections -Wl,--strip-debug
 
-# Cargo is always asked: the sources of the library are its to follow, and where it puts what it makes of them is its to
-# say. It finds a vendored tree's configuration only from within. The target becomes a link to what Cargo made.
+# Cargo always runs: it alone knows which sources have changed, and where it writes the library. It must run inside the
+# source to find the configuration of a vendored tree. The target becomes a link to the file that Cargo made.
 define cargo_rustc
 	cd $(source) && $(CARGO) rustc --target-dir $(built)/$1 --lib --message-format json-render-diagnostics $2 > $(built)/$1.json
 	ln -sf "$$(sed -n 's|.*"filenames":\["\([^"]*/libsock\.r*l*i*[ab]\)".*|\1|p' $(build)/$1.json)" $@
@@ -70,14 +70,14 @@ $(build)/symbols: $(source)/abi/symbols.txt | $(build)
 $(build)/libsock.map: $(source)/abi/symbols.txt $(source)/abi/version-script | $(build)
 	$(source)/abi/version-script $< > $@
 
-# Of Rust's static library, with all of std in it, one object is left, of which both libraries are made. It holds what the
-# exported functions reach, and exports them alone.
+# Both libraries are made of one object. It is made of Rust's static library, which has all of std in it. It holds the code
+# that the exported functions reach, and exports these functions alone.
 #
-#  1. ARM's tables for unwinding go first: they reach all of std.
-#  2. The linker drops all that no exported function reaches.
-#  3. std's start-up code, which keeps the program's arguments, goes, and bitcode, on which another version of LLVM may
-#     choke. An exported function begins a cache line: the fewer it takes of them, the faster it is when the kernel has
-#     used the cache.
+#  1. The tables for unwinding on ARM are removed first: they reach all of std.
+#  2. The linker drops all code that no exported function reaches.
+#  3. The start-up code of std, which keeps the program's arguments, is removed. So is bitcode, which another version of LLVM
+#     may not read. Every exported function begins a cache line: the fewer lines it takes, the faster it is after the
+#     kernel has used the cache.
 $(build)/sock.o: $(build)/cargo.a $(build)/symbols
 	$(OBJCOPY) --remove-section='.ARM.ex*' --remove-section='.rel.ARM.ex*' $< $(build)/rust.a
 	$(CC) -r -nostdlib -o $(build)/reached.o $(addprefix -Wl$(comma)-u$(comma),$(shell cat $(build)/symbols)) \
@@ -86,7 +86,7 @@ $(build)/sock.o: $(build)/cargo.a $(build)/symbols
 	    --remove-section='.rel*.init_array*' --remove-section='.llvm*' \
 	    --set-section-alignment='.text.sock_*=64' $(build)/reached.o $@
 
-# It is never unloaded: a thread may still be busy with a name that nobody waits for any more.
+# It is never unloaded (nodelete): a thread may still run an abandoned lookup of a name.
 $(shared): $(build)/sock.o $(build)/libsock.map
 	$(CC) -shared -nostartfiles -o $@ $< -Wl,-soname,$(soname) -Wl,--version-script=$(build)/libsock.map \
 	    -Wl,--as-needed -Wl,--gc-sections -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -pthread $(LDFLAGS)
@@ -111,7 +111,7 @@ $(build)/examples-c/%: $(source)/examples-c/%.c $(build)/libsock.so | $(build)/e
 test: python all
 	LIBSOCK_BUILD=$(built) $(source)/tests/run
 
-# Better said before everything is built.
+# This is checked before everything is built.
 .PHONY: python
 python:
 	@command -v python3 > /dev/null || { echo 'the tests need Python 3, and there is no python3'; exit 1; }
@@ -119,10 +119,10 @@ python:
 clean:
 	rm -rf $(build)
 
-# The commands are those of the comments that begin the files.
+# The list is made from the comments at the beginning of the files.
 help:
 	@awk -F '  +' '/^#   make/ { printf "  %-26s %s\n", $$2, $$3 }' $(source)/Makefile $(rules)
 
-# What else is made, each beside its subject.
+# Further commands, each in the folder of its subject.
 rules := $(sort $(wildcard $(source)/*/rules.mk))
 include $(rules)

@@ -1,4 +1,4 @@
-# The library's interface as debug information tells it. What is shipped has none, so the crate is compiled again for it.
+# The library's interface, from debug information. The shipped library has none, so the crate is compiled again with it.
 #
 #   make abi                  the interface as it is now, into build/abi
 #   make abi-baseline         the interface with which later ones are compared: abi/libsock.abi
@@ -19,6 +19,6 @@ $(interface): $(build)/abi/libsock.rlib $(build)/symbols $(build)/libsock.map
 	$(ABIDW) --no-corpus-path --no-comp-dir-path --no-show-locs --no-elf-needed --no-parameter-names --type-id-style hash \
 	    --out-file $@ $(build)/abi/libsock.so
 
-# Only to be moved when the interface has grown, or on purpose: docs/ABI.md.
+# Only for an interface that has grown, or that changes on purpose: docs/ABI.md.
 abi-baseline: abi
 	cp $(interface) $(source)/abi/libsock.abi

@@ -1,4 +1,4 @@
-# libsock against what a program would use instead.
+# libsock beside the other ways that a program has to wait.
 #
 #   make bench            all of it, in twelve minutes or so; into docs/benchmarks
 #   make bench QUICK=1    the same in a minute or so, to see that it works; into build/benches/results
@@ -24,7 +24,7 @@ bench: bench-build
 	BENCH=$(built)/benches/bench $(PYTHON) -B $(bench_source)/run.py $(if $(QUICK),--quick) $(bench_out)
 	$(PYTHON) -B $(bench_source)/charts.py $(bench_out)
 
-# Always made anew, for a library may have been installed since.
+# It is always built again, because a library may have been installed since.
 bench-build: $(build)/libsock.so
 	mkdir -p $(build)/benches
 	$(RUSTC) --edition 2024 -O -C panic=abort --crate-type staticlib -o $(build)/benches/librust.a $(bench_source)/peers/rust.rs

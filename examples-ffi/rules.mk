@@ -1,4 +1,4 @@
-# The scenario in every language that is found; the others are named.
+# The scenario in every language that this machine has; the others are skipped by name.
 #
 #   make test-ffi              every language that is found calls the library
 

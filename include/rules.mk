@@ -1,4 +1,4 @@
-# The header. It is committed: only who changes the functions generates it, and needs cbindgen, which Cargo gets.
+# The header. It is committed, so it is generated only when the functions change. That needs cbindgen, which Cargo downloads.
 #
 #   make header               include/sock.h, from the comments and signatures in src/api
 

@@ -9,7 +9,7 @@ MANDOC ?= mandoc
 manual: header
 	$(source)/man/generate
 
-# A page that is not libsock's own is linked to where Linux's manual is published.
+# Links to pages of other projects go to the place where Linux's manual is published.
 html:
 	mkdir -p $(build)/html
 	cd $(build)/html && touch $(addsuffix .html,$(pages3) $(pages7)) && for page in $(pages3) $(pages7); do \

@@ -17,16 +17,16 @@ pages3 := $(notdir $(wildcard $(source)/man/*.3))
 pages7 := $(notdir $(wildcard $(source)/man/*.7))
 licences := $(notdir $(wildcard $(source)/LICENSE*))
 
-# Places are filled in as files are installed: they may be other ones than when the library was built.
+# The places are written into the files when these are installed: they may differ from those of the build.
 fill = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
     -e 's|@CMAKEDIR@|$(CMAKEDIR)|' -e 's|@VERSION@|$(version)|' -e 's|@SONAME@|$(soname)|'
-# Where files go, or the named ones of a directory.
+# The place of a file or a directory under DESTDIR, and the places of named files in a directory.
 to = '$(DESTDIR)$1'
 each_to = $(foreach name,$2,$(call to,$1/$(name)))
 
 .PHONY: install uninstall
 
-# A library that was built is installed as it is: the superuser may have no Cargo.
+# A built library is installed as it is, without Cargo, which the superuser may not have.
 install: $(if $(and $(wildcard $(shared)),$(wildcard $(static))),,lib)
 	$(INSTALL) -d $(call to,$(LIBDIR)) $(call to,$(INCLUDEDIR)) $(call to,$(PKGCONFIGDIR)) $(call to,$(CMAKEDIR)) \
 	    $(call to,$(MANDIR)/man3) $(call to,$(MANDIR)/man7) $(call to,$(DOCDIR))
@@ -45,8 +45,8 @@ install: $(if $(and $(wildcard $(shared)),$(wildcard $(static))),,lib)
 	$(INSTALL) -m 644 $(addprefix $(source)/,$(licences)) $(call to,$(DOCDIR))
 	$(if $(DESTDIR),,@$(make_known))
 
-# The dynamic linker finds a library by its cache, which the superuser alone can write. Others are told how to go without.
-# What pkg-config says of any but the plainest characters is for eval.
+# The dynamic linker finds a library by its cache, which only the superuser can write. Other users are told how to do without.
+# If a place has unusual characters, the output of pkg-config is for eval.
 compile = cc program.c \$$(PKG_CONFIG_PATH='$(PKGCONFIGDIR)' pkg-config --cflags --libs libsock) -Wl,-rpath,'$(LIBDIR)'
 make_known = PATH=$$PATH:/usr/sbin:/sbin; \
     command -v ldconfig > /dev/null || exit 0; \
@@ -70,7 +70,7 @@ dist:
 
 vendored := $(build)/dist/libsock-$(version)-vendored.tar.gz
 
-# dpkg-buildpackage and rpmbuild lose themselves in a path with a space.
+# dpkg-buildpackage and rpmbuild fail in a path with a space.
 one_word = $(if $(word 2,$(built)),$(error packages cannot be built in $(built): name a path without a space, BUILD=DIRECTORY))
 
 .PHONY: deb rpm

@@ -1,5 +1,5 @@
-# Campaigns: suites that are run for longer here than as a part of `make test`. Those that
-# can go on for ever take seconds: `LIBSOCK_LONG=3600 make test-fuzz`.
+# Campaigns: suites in their long form. `make test` runs the short form. A campaign without an end takes its
+# seconds from LIBSOCK_LONG: `LIBSOCK_LONG=3600 make test-fuzz`.
 #
 #   make test-plain            every operation beside the kernel's plain blocking call
 #   make test-faults           system calls tampered with
