@@ -20,10 +20,10 @@ ROUNDS = 3
 HERE = os.path.dirname(os.path.abspath(__file__))
 HEAD = """# Connecting by name under one deadline
 
-`sock_dial` and CPython's `socket.create_connection(timeout=...)` meet the same names and addresses, with the same
-seconds to do it in. The names are told by a name server on the loopback device, the addresses are behind a TUN device
-in a network namespace of its own, and each does what its row says. The resolver gives up on a name server after 3 s
-(`options timeout:3 attempts:1`; when one of two answers came it asks once more).
+`sock_dial` and CPython's `socket.create_connection(timeout=...)` meet the same names and addresses, and have the same
+time. A name server on the loopback device answers for the names. The addresses are behind a TUN device, in a network
+namespace of its own, and behave as the row says. The resolver gives up on a name server after 3 s
+(`options timeout:3 attempts:1`). If one of two answers came, it asks once more.
 
 Measured on {machine}; the median of {rounds} rounds. Time is in
 seconds; **bold** is beyond the budget. To measure again, as root: `make dial-table`.
@@ -32,12 +32,12 @@ seconds; **bold** is beyond the budget. To measure again, as root: `make dial-ta
 | --- | ---: | ---: | ---: | --- | ---: | --- |
 """
 TAIL = """
-The *ideal* is what the scenario itself takes: the lookup, the handshake, and the turn that the live address has among
-the others (250 ms after the one before it, or less, so that all have their turn in the first half of the budget).
+The *ideal* is the time of the scenario itself: the lookup, the handshake, and the turn of the live address among the
+others. (A turn is 250 ms after the turn before it, or less, so that all have their turn in the first half of the budget.)
 
 - `sock_dial` spends one budget on the lookup, all addresses and the handshake, and tries addresses side by side.
 - `create_connection` gives every address the whole budget, one after the other, and does not count the lookup.
-- When several addresses fail, `create_connection` tells the error of the last, `sock_dial` the most telling one.
+- When several addresses fail, `create_connection` gives the error of the last, `sock_dial` the error that says most.
 - When the budget ends while some address may still answer, `sock_dial` says `ETIMEDOUT`, even if others have refused.
 - `sock_dial_until` meets the same as `sock_dial` and ends at a moment, or as soon as a token is readable: in the lookup, between
   attempts, and in the handshake.

@@ -15,7 +15,7 @@
 
 void (*explain)(void);
 
-/* In a handler, after fork and on a small stack, too. */
+/* It works in a handler, after fork and on a small stack too. */
 void give_up(const char *file, int line, const char *what)
 {
     dprintf(STDERR_FILENO, "%s:%d: %s: %s\n", file, line, what, strerror(errno));

@@ -1,4 +1,4 @@
-/* What the C programs of the suites share: how they fail, time, sockets, and what a process has. */
+/* What the C programs of the suites share: failures, time, sockets, and the resources of a process. */
 #ifndef HARNESS_H
 #define HARNESS_H
 
@@ -13,7 +13,7 @@ _Noreturn void give_up(const char *file, int line, const char *what);
 /* Says more about what failed, if it is set. */
 extern void (*explain)(void);
 
-/* The result of a system call, unless it is negative: that ends the process, too. */
+/* The result of a system call. A negative result ends the process too. */
 int must(int result, const char *what);
 
 int is(const char *word, const char *what);
@@ -22,10 +22,10 @@ int is(const char *word, const char *what);
 long long nanoseconds(void);
 double now(void);
 
-/* For qsort(3), of doubles. */
+/* Compares two doubles, for qsort(3). */
 int ascending(const void *a, const void *b);
 
-/* SIGALRM again and again, or, with 0, no more. */
+/* Sends SIGALRM again and again. 0 stops it. */
 void storm(long microseconds);
 
 /* A socket with an address of the kernel's choice, on the loopback interface or of the abstract kind. The length is the
@@ -33,10 +33,10 @@ void storm(long microseconds);
 int bound(int family, int type, void *address, socklen_t *length);
 int listening(int family, int backlog, void *address, socklen_t *length);
 
-/* A stream socket that is connected there, or about to be; flags are of socket(2). */
+/* A stream socket that is connected to the address, or is about to be. The flags are those of socket(2). */
 int connecting(const void *address, socklen_t length, int flags);
 
-/* Connects until a listener's queue takes no more; gives how many descriptors that took, the last of them in vain. */
+/* Connects until a listener's queue is full. Gives the number of descriptors, of which the last is not connected. */
 int fill_queue(const void *address, socklen_t length, int queued[], int most);
 
 /* Sends parts of that size, to an address unless it is NULL, until there is no room and none appears: TCP takes a
@@ -46,7 +46,7 @@ size_t fill_socket(int fd, size_t part, const void *address, socklen_t length);
 /* The byte at a place in what is sent, so that none can be lost, doubled or out of order unnoticed. */
 unsigned char pattern(size_t at);
 
-/* What poll(2) tells of one descriptor within the time, or 0. */
+/* The events that poll(2) reports for one descriptor within the time, or 0. */
 int poll_one(int fd, short events, int milliseconds);
 
 /* Whether a thread of this process sleeps in the kernel. */

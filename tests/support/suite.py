@@ -15,10 +15,10 @@ CARGOFLAGS = os.environ.get("CARGOFLAGS", "").split()
 HARNESS = os.path.join(SOURCE, "tests/support/harness.c")
 INCLUDES = ["-I", os.path.join(SOURCE, "include"), "-I", os.path.join(SOURCE, "tests/support")]
 
-# What a campaign is asked for: 0 is its short form, 1 its long one, and more the seconds to go on for.
+# The form of a campaign: 0 is short, 1 is long, and a greater number is for how many seconds it runs.
 LONG = int(os.environ.get("LIBSOCK_LONG") or 0)
 
-# Names that tell of a panic, in symbols and relocations.
+# The names in symbols and relocations that show a panic.
 PANIC = re.compile(r"panic|unwind|rust_begin|rust_eh_personality|core\.\.fmt|4core3fmt")
 
 
@@ -57,7 +57,7 @@ def need_strace():
 
 
 def run(*command, **options):
-    """Runs a command and gives what it printed; a failure of it is one of the test."""
+    """Runs a command and gives what it printed. If the command fails, the test fails."""
     process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              errors="replace", **options)
     if process.returncode != 0:
@@ -66,12 +66,12 @@ def run(*command, **options):
 
 
 def for_make(path):
-    """A path as make takes it, which is without a space: make is run in the source, whose path may have one."""
+    """A path for make, relative to the source: make runs there, and the path of the source may have a space."""
     return os.path.relpath(path, SOURCE) if path.startswith(SOURCE + os.sep) else path
 
 
 def seconds(short, long):
-    """For how long a campaign that could go on for ever does."""
+    """For how many seconds a campaign without an end runs."""
     return LONG if LONG > 1 else long if LONG else short
 
 
