@@ -52,8 +52,7 @@ int poll_one(int fd, short events, int milliseconds);
 /* Whether a thread of this process sleeps in the kernel. */
 int is_asleep(pid_t thread);
 
-/* How many threads and open descriptors this process has (one more than it has, but always that), and how much of its
-   memory is resident, in KiB. */
+/* The threads of this process, its open descriptors (always counted one too high), and its resident memory in KiB. */
 int threads(void);
 int descriptors(void);
 long resident(void);
