@@ -90,7 +90,7 @@ impl Role {
 
 /// What decides how long an operation waits, over all of its steps.
 #[derive(Clone, Copy)]
-enum Pace<'fd> {
+enum Limit<'fd> {
     /// The socket's mode. A timeout runs from `start`. The mode is looked up on the slow path alone.
     Mode { start: u64, mode: Option<Mode> },
     /// The caller's deadline and token. The kernel never waits.
@@ -101,7 +101,7 @@ enum Pace<'fd> {
 pub struct Operation<'fd> {
     socket: BorrowedFd<'fd>,
     role: Role,
-    pace: Pace<'fd>,
+    limit: Limit<'fd>,
     /// How many times one attempt may wait in the kernel, each time for the kernel's whole timeout.
     waits: u64,
 }
@@ -202,11 +202,11 @@ impl<'fd> Operation<'fd> {
     pub fn by_mode(socket: BorrowedFd<'fd>, role: Role, start: &Reading) -> Operation<'fd> {
         // A send on a Unix stream may wait for each of two buffers, a datagram for its own queue and for the peer's.
         let waits = if role == Role::Send { 2 } else { 1 };
-        Operation { socket, role, pace: Pace::Mode { start: start.nanoseconds(), mode: None }, waits }
+        Operation { socket, role, limit: Limit::Mode { start: start.nanoseconds(), mode: None }, waits }
     }
 
     pub fn until(socket: BorrowedFd<'fd>, role: Role, until: Until<'fd>) -> Operation<'fd> {
-        Operation { socket, role, pace: Pace::Until(until), waits: 0 }
+        Operation { socket, role, limit: Limit::Until(until), waits: 0 }
     }
 
     /// From now on an attempt that may wait in the kernel is of one buffer, and waits once.
@@ -227,9 +227,9 @@ impl<'fd> Operation<'fd> {
         if cannot_begin && options::domain(self.socket)? != libc::AF_UNIX {
             return Err(Errno::AGAIN);
         }
-        let (start, mut known) = match self.pace {
-            Pace::Mode { start, mode } => (start, mode),
-            Pace::Until(until) => {
+        let (start, mut known) = match self.limit {
+            Limit::Mode { start, mode } => (start, mode),
+            Limit::Until(until) => {
                 return self.retry(until, None, outcome, attempt)?.ok_or(Errno::TIMEDOUT);
             }
         };
@@ -252,7 +252,7 @@ impl<'fd> Operation<'fd> {
                 }
                 None => mode::get(self.socket, self.role.side())?,
             };
-            self.pace = Pace::Mode { start, mode: Some(mode) };
+            self.limit = Limit::Mode { start, mode: Some(mode) };
             if matches!(outcome, Outcome::Interrupted) && mode.interruptible {
                 return Err(Errno::INTR);
             }
@@ -300,15 +300,15 @@ impl<'fd> Operation<'fd> {
     /// Between two steps: fails if the time is over or the token cancels, and says how the next step may wait. An operation
     /// whose steps never have to wait must end in time too.
     pub fn next_step(&mut self) -> Result<Next> {
-        let (start, mode) = match self.pace {
-            Pace::Mode { start, mode: Some(mode) } => (start, mode),
-            Pace::Mode { start, mode: None } => (start, mode::get(self.socket, self.role.side())?),
-            Pace::Until(until) => {
+        let (start, mode) = match self.limit {
+            Limit::Mode { start, mode: Some(mode) } => (start, mode),
+            Limit::Mode { start, mode: None } => (start, mode::get(self.socket, self.role.side())?),
+            Limit::Until(until) => {
                 until.check()?;
                 return Ok(Next::Poll);
             }
         };
-        self.pace = Pace::Mode { start, mode: Some(mode) };
+        self.limit = Limit::Mode { start, mode: Some(mode) };
         match mode.timeout {
             Timeout::Zero => Ok(Next::AtOnce),
             Timeout::Forever if !mode.nonblocking => Ok(Next::InKernel),
@@ -326,7 +326,7 @@ impl<'fd> Operation<'fd> {
     /// Whether a signal ended the last step, which could wait in the kernel and transferred only a part: nothing else ends
     /// such a step before its time. (On a socket of messages a part may be a whole message.)
     pub fn was_interrupted(&self) -> Result<bool> {
-        let Pace::Mode { start, mode: Some(mode @ Mode { interruptible: true, .. }) } = self.pace else {
+        let Limit::Mode { start, mode: Some(mode @ Mode { interruptible: true, .. }) } = self.limit else {
             return Ok(false);
         };
         let is_early = mode.timeout == Timeout::Forever || time::read_clock()? - start < mode.kernel_waits;

@@ -224,14 +224,14 @@ pub fn in_steps(
 }
 
 /// A transfer of all of a buffer.
-pub struct Whole<'fd> {
+pub struct FullTransfer<'fd> {
     pub socket: BorrowedFd<'fd>,
     pub role: Role,
     pub len: usize,
     pub flags: c_int,
 }
 
-impl Whole<'_> {
+impl FullTransfer<'_> {
     /// Transfers the buffer at this pace, and keeps `count` up to date. The arguments of `call` are the place in the
     /// buffer, the length, and the flags.
     #[inline(always)]
@@ -269,7 +269,7 @@ impl Whole<'_> {
         }
     }
 
-    /// As [`Whole::transfer`], for a large buffer, for flags that forbid waiting, and for a deadline or a token.
+    /// As [`FullTransfer::transfer`], for a large buffer, for flags that forbid waiting, and for a deadline or a token.
     #[cold]
     #[inline(never)]
     fn transfer_rarely(
@@ -328,7 +328,7 @@ impl Whole<'_> {
 
 /// A transfer of all of a buffer that has begun.
 struct Begun<'a> {
-    whole: &'a Whole<'a>,
+    whole: &'a FullTransfer<'a>,
     /// The most bytes that a step asks for, and the most for a step in which the kernel may wait.
     most: usize,
     most_in_kernel: usize,

@@ -5,7 +5,7 @@ use libc::{c_int, c_void, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 use crate::boundary;
 use crate::operation::Role;
 use crate::sys;
-use crate::transfer::{self, Pace, Whole};
+use crate::transfer::{self, FullTransfer, Pace};
 
 /// Sends `len` bytes, or some of them, on a connected socket.
 ///
@@ -275,7 +275,7 @@ pub unsafe extern "C" fn sock_sendall(
     boundary::exit(|| {
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
-        Whole { socket, role: Role::Send, len, flags }
+        FullTransfer { socket, role: Role::Send, len, flags }
             .transfer(Pace::Mode, count, move |at, len, flags| sys::send(socket, buf.wrapping_byte_add(at), len, flags))
     })
 }
@@ -321,7 +321,7 @@ pub unsafe extern "C" fn sock_recvall(
         let socket = boundary::socket(fd)?;
         boundary::buffer(buf, len)?;
         let flags = boundary::flags_of_recvall(flags)?;
-        Whole { socket, role: Role::Receive, len, flags }.transfer(Pace::Mode, count, move |at, len, flags| {
+        FullTransfer { socket, role: Role::Receive, len, flags }.transfer(Pace::Mode, count, move |at, len, flags| {
             sys::recv_at_most(socket, buf.wrapping_byte_add(at), len, flags)
         })
     })

@@ -3,7 +3,7 @@
 use libc::{c_double, c_int, c_void, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use crate::operation::Role;
-use crate::transfer::{self, Pace, Whole};
+use crate::transfer::{self, FullTransfer, Pace};
 use crate::{boundary, sys};
 
 /// Sends bytes on a connected socket until a deadline, or until a token cancels it.
@@ -361,7 +361,7 @@ pub unsafe extern "C" fn sock_sendall_until(
         let socket = boundary::socket(fd)?;
         let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         boundary::buffer(buf, len)?;
-        Whole { socket, role: Role::Send, len, flags }
+        FullTransfer { socket, role: Role::Send, len, flags }
             .transfer(pace, count, move |at, len, flags| sys::send(socket, buf.wrapping_byte_add(at), len, flags))
     })
 }
@@ -415,7 +415,7 @@ pub unsafe extern "C" fn sock_recvall_until(
         let pace = Pace::Until(boundary::until(fd, deadline, token)?);
         boundary::buffer(buf, len)?;
         let flags = boundary::flags_of_recvall(flags)?;
-        Whole { socket, role: Role::Receive, len, flags }.transfer(pace, count, move |at, len, flags| {
+        FullTransfer { socket, role: Role::Receive, len, flags }.transfer(pace, count, move |at, len, flags| {
             sys::recv_at_most(socket, buf.wrapping_byte_add(at), len, flags)
         })
     })
