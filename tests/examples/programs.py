@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -66,6 +67,16 @@ def catches(process, number):
         return int(re.search(r"^SigCgt:\s*(\w+)", status.read(), re.M)[1], 16) >> number - 1 & 1
 
 
+def await_sleep(process):
+    """Waits until a program has nothing to do, also on a busy machine; but not for long, as there are some that always have."""
+    for _ in range(20):
+        before = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        time.sleep(0.05)
+        after = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        if before[0] == after[0] == "S" and before[11:13] == after[11:13]:
+            break
+
+
 def interrupt(command, given=None):
     """Ctrl-C for a program that nothing else ends: its exit code, what it said, and how long it took."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -77,6 +88,7 @@ def interrupt(command, given=None):
             while process.poll() is None and not catches(process, signal.SIGINT):
                 time.sleep(0.01)
             time.sleep(0.5)
+            await_sleep(process)
             start = time.monotonic()
             process.send_signal(signal.SIGINT)
             said = process.communicate(timeout=60)[1]
