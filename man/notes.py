@@ -89,6 +89,9 @@ CAVEATS = [
     ("sock_recv",
      """A timeout is for one call. A peer that sends a byte now and then keeps a loop around this function alive for as
      long as it likes. `sock_recvall` is bounded."""),
+    ("sock_settimeout",
+     """Where TLS comes into the kernel after the timeout was set (`TCP_ULP`), a receive with `MSG_WAITALL` may wait for the
+     whole timeout at each record. Call `sock_setblocking` and `sock_settimeout` again then. All other functions find out."""),
     ("sock_send", "With a timeout a part may be sent, as in non-blocking mode. Use `sock_sendall` unless a part is what you want."),
     ("sock_send_until", "A part may be sent. Use `sock_sendall_until` unless a part is what you want."),
     ("sock_sendall sock_sendall_until",
