@@ -6,10 +6,9 @@ use libc::{AF_UNIX, POLLOUT, c_int, sa_family_t, sockaddr, socklen_t};
 
 use crate::errno::{Errno, Result};
 use crate::mode;
-use crate::operation::{self, Outcome, Role, Wait};
+use crate::operation::{self, Outcome, Pace, Role, Wait};
 use crate::sys::AddressOut;
 use crate::time::Reading;
-use crate::transfer::Pace;
 use crate::{options, sys, wait};
 
 /// Makes the connection, or goes on with one that an earlier call has begun.

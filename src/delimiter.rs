@@ -5,10 +5,10 @@ use std::os::fd::BorrowedFd;
 use libc::c_void;
 
 use crate::errno::{Errno, Result};
-use crate::operation::{Role, Wait};
+use crate::operation::{Pace, Role, Wait};
 use crate::sys;
 use crate::time::Reading;
-use crate::transfer::{MAX_RECV_CHUNK, Pace, Steps, in_steps};
+use crate::transfer::{MAX_RECV_CHUNK, Steps, in_steps};
 
 /// A line, or any record that ends in a delimiter, in the caller's buffer.
 pub struct Line<'a> {

@@ -88,7 +88,32 @@ impl Role {
     }
 }
 
-/// What decides how long an operation waits, over all of its steps.
+/// What decides how long an operation waits.
+#[derive(Clone, Copy)]
+pub enum Pace<'fd> {
+    Mode,
+    Until(Until<'fd>),
+}
+
+impl<'fd> Pace<'fd> {
+    /// An operation at this pace, whose time runs from `start`.
+    pub fn begin(self, socket: BorrowedFd<'fd>, role: Role, start: &Reading) -> Operation<'fd> {
+        match self {
+            Pace::Mode => Operation::by_mode(socket, role, start),
+            Pace::Until(until) => Operation::until(socket, role, until),
+        }
+    }
+
+    /// Fails if there is a deadline that has passed.
+    pub fn check_deadline(self) -> Result<()> {
+        match self {
+            Pace::Mode => Ok(()),
+            Pace::Until(until) => until.check_deadline(),
+        }
+    }
+}
+
+/// A pace that is under way, over all steps of an operation.
 #[derive(Clone, Copy)]
 enum Limit<'fd> {
     /// The socket's mode. A timeout runs from `start`. The mode is looked up on the slow path alone.

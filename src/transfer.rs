@@ -7,10 +7,9 @@ use libc::{MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_WAITALL, c_int};
 
 use crate::errno::{Errno, Result};
 use crate::mode::{self, LargeSend, MAX_UNCHECKED_SEND, UNIX_PIECE};
-use crate::operation::{self, Next, Operation, Outcome, Role, Wait};
+use crate::operation::{self, Next, Operation, Outcome, Pace, Role, Wait};
 use crate::options;
 use crate::time::Reading;
-use crate::wait::Until;
 
 /// The most bytes that one step of a receive asks for. The kernel does not count the time that it copies, nor every moment
 /// of a wait for more bytes, so a step must be short.
@@ -21,31 +20,6 @@ const MAX_SEND_CHUNK: usize = 8 << 20;
 
 /// Flags of receives that never wait, whatever the mode.
 const NEVER_WAIT: c_int = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB;
-
-/// What decides how long a transfer waits.
-#[derive(Clone, Copy)]
-pub enum Pace<'fd> {
-    Mode,
-    Until(Until<'fd>),
-}
-
-impl<'fd> Pace<'fd> {
-    /// An operation at this pace, whose time runs from `start`.
-    pub fn begin(self, socket: BorrowedFd<'fd>, role: Role, start: &Reading) -> Operation<'fd> {
-        match self {
-            Pace::Mode => Operation::by_mode(socket, role, start),
-            Pace::Until(until) => Operation::until(socket, role, until),
-        }
-    }
-
-    /// Fails if there is a deadline that has passed.
-    pub fn check_deadline(self) -> Result<()> {
-        match self {
-            Pace::Mode => Ok(()),
-            Pace::Until(until) => until.check_deadline(),
-        }
-    }
-}
 
 /// `ETIMEDOUT` from the kernel says that the network's time ran out, and that the connection is lost. `ETIMEDOUT` from this
 /// library says that the caller's time ran out, and that the socket is still good. So the first becomes `ECONNABORTED`.
@@ -124,14 +98,14 @@ fn once(
         Pace::Mode => operation::by_mode(socket, role, first, move |wait| call(len, wait).map_err(connection_lost)),
         Pace::Until(until) => {
             // The kernel does not look at the deadline while it copies.
-            let len = if len > MAX_RECV_CHUNK { chunk_of_one(socket, len)? } else { len };
+            let len = chunk_of_one(socket, len)?;
             operation::until(socket, role, until, &mut |wait| call(len, wait).map_err(connection_lost))
         }
     }
 }
 
 /// The most bytes that one call may ask for. A stream is transferred in chunks, a message is sent and received whole.
-#[cold]
+#[inline]
 fn chunk_of_one(socket: BorrowedFd, len: usize) -> Result<usize> {
     Ok(if len > MAX_RECV_CHUNK && options::is_stream(socket)? { MAX_RECV_CHUNK } else { len })
 }
@@ -280,18 +254,19 @@ impl FullTransfer<'_> {
     ) -> Result<usize> {
         let mut start = Reading::NONE;
         start.take();
-        let chunk = chunk_of_one(self.socket, self.len)?;
+        let chunk = || chunk_of_one(self.socket, self.len).map(|chunk| (chunk, chunk));
         let (wait, most) = match pace {
             _ if self.never_waits() => (Wait::Never, (usize::MAX, usize::MAX)),
-            Pace::Until(_) => (Wait::Never, (chunk, chunk)),
-            Pace::Mode if self.role == Role::Receive => (Wait::InKernel, (chunk, chunk)),
+            Pace::Until(_) => (Wait::Never, chunk()?),
+            Pace::Mode if self.role == Role::Receive => (Wait::InKernel, chunk()?),
             Pace::Mode => match mode::large_send(self.socket, self.len, MAX_SEND_CHUNK)? {
                 LargeSend::Whole => (Wait::InKernel, (usize::MAX, usize::MAX)),
                 LargeSend::Bounded => (Wait::InKernel, (MAX_SEND_CHUNK, MAX_SEND_CHUNK)),
-                LargeSend::Polled => (Wait::Never, (chunk, chunk)),
-                // A message is sent whole.
-                LargeSend::Pieces if !options::is_stream(self.socket)? => (Wait::Never, (chunk, chunk)),
-                LargeSend::Pieces => (Wait::Never, (chunk, UNIX_PIECE)),
+                LargeSend::Polled => (Wait::Never, chunk()?),
+                LargeSend::Pieces if options::is_stream(self.socket)? => {
+                    (Wait::Never, (self.len.min(MAX_RECV_CHUNK), UNIX_PIECE))
+                }
+                LargeSend::Pieces => (Wait::Never, (self.len, self.len)), // A message is sent whole.
             },
         };
         let mut steps = self.begun(most, count, call);

@@ -4,7 +4,7 @@ use libc::{c_double, c_int, sockaddr, socklen_t};
 
 use crate::boundary;
 use crate::connection::{self, Connection};
-use crate::transfer::Pace;
+use crate::operation::Pace;
 
 /// Connects a socket to an address.
 ///

@@ -4,7 +4,7 @@ use libc::{c_double, c_int, c_void, size_t, ssize_t};
 
 use crate::boundary;
 use crate::delimiter::Line;
-use crate::transfer::Pace;
+use crate::operation::Pace;
 
 /// Receives a line, or whatever ends in a delimiter, into the caller's buffer.
 ///

@@ -3,9 +3,9 @@
 use libc::{c_int, c_void, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use crate::boundary;
-use crate::operation::Role;
+use crate::operation::{Pace, Role};
 use crate::sys;
-use crate::transfer::{self, FullTransfer, Pace};
+use crate::transfer::{self, FullTransfer};
 
 /// Sends `len` bytes, or some of them, on a connected socket.
 ///

@@ -2,8 +2,8 @@
 
 use libc::{c_double, c_int, c_void, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
-use crate::operation::Role;
-use crate::transfer::{self, FullTransfer, Pace};
+use crate::operation::{Pace, Role};
+use crate::transfer::{self, FullTransfer};
 use crate::{boundary, sys};
 
 /// Sends bytes on a connected socket until a deadline, or until a token cancels it.

@@ -52,8 +52,8 @@ impl Change {
         let tick = Tick::get()?;
         for _ in 0..ROUNDS {
             let old = word::in_socket(socket).flatten();
-            let is_made = match old.and_then(|old| self.replacement(old, tick).zip(Some(old))) {
-                Some((new, old)) => new.replace(socket, old, tick)?,
+            let is_made = match old.and_then(|old| Some((old, self.replacement(old, tick)?))) {
+                Some((old, new)) => new.replace(socket, old, tick)?,
                 None => self.make_once(socket, old, tick)?,
             };
             if is_made {

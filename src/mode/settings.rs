@@ -72,10 +72,7 @@ impl Settings {
     /// just being set is complete soon. Settings that stay torn are a flag and timeouts of other code, and then the word
     /// is not believed.
     pub fn read(socket: BorrowedFd, tick: Tick) -> Result<Settings> {
-        Settings::read_from(Settings::read_once(socket, tick)?, socket, tick)
-    }
-
-    fn read_from(mut settings: Settings, socket: BorrowedFd, tick: Tick) -> Result<Settings> {
+        let mut settings = Settings::read_once(socket, tick)?;
         let mut equal = 0;
         for _ in 0..READS {
             if settings.is_whole(tick) {
@@ -141,11 +138,13 @@ impl Settings {
     pub fn with_send(word: Word, send: u64) -> Settings {
         let mark = u64::from(word.interruptible);
         let receive = match word.form {
-            Form::Unix => [0, 1].map(|odd| 2 * (send + 1 - mark.min(send)) + odd),
-            _ => [send.saturating_sub(TCP_MARK + mark); 2],
+            Form::Unix => {
+                let even = 2 * (send + 1 - mark.min(send));
+                even + u64::from(word.agrees_with(even + 1))
+            }
+            _ => send.saturating_sub(TCP_MARK + mark),
         };
-        let [even, odd] = receive;
-        Settings::of_word(word, if word.agrees_with(odd) { odd } else { even }, Home::Socket)
+        Settings::of_word(word, receive, Home::Socket)
     }
 
     /// Whether all of them belong to one mode, as [`Settings::new`] or [`Settings::without_wait`] makes them, or to a socket

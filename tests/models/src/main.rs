@@ -30,8 +30,6 @@ mod memory;
 mod options;
 #[path = "simulated/sys.rs"]
 mod sys;
-#[path = "simulated/transfer.rs"]
-mod transfer;
 
 mod explore;
 mod lookups;

@@ -10,9 +10,9 @@ use crate::connection::{self, Connection};
 use crate::errno::{Errno, Result};
 use crate::explore::{ALWAYS, Actor, Claim, Explored, Kind, World, alone, explore, socket};
 use crate::mode::{self, Side};
+use crate::operation::Pace;
 use crate::sys::AddressOut;
 use crate::time::Timeout::{self, Forever, Nanoseconds, Zero};
-use crate::transfer::Pace;
 use crate::wait::Until;
 
 const TICK: u64 = 4_000_000;
