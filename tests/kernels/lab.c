@@ -19,25 +19,12 @@
 #include <sock.h>
 
 #include "../plain/common/common.h"
+#include "in_time.h"
 
 enum { TOTAL = 1 << 20, MESSAGE = 1000, PAUSE_EACH = 1 << 15, ALERT = 21 };
 
 /* By how much a wait may be late, in seconds of a machine whose clock counts the instructions of all threads. */
-static const double LATE = 0.02;
-
-static int checks;
-
-#define CHECK(condition) ((void)__atomic_fetch_add(&checks, 1, __ATOMIC_RELAXED), MUST(condition))
-
-static void in_time(double began, double seconds, int line)
-{
-    double late = now() - began - seconds;
-    if (late < 0 || late > LATE) {
-        printf("line %d: %g s ended %.6f s late\n", line, seconds, late);
-        exit(1);
-    }
-    __atomic_fetch_add(&checks, 1, __ATOMIC_RELAXED);
-}
+const double LATE = 0.02;
 
 /* The call times out after so many seconds. */
 static void expires(double began, double seconds, long result, int line)

@@ -18,7 +18,7 @@
 
 #include <sock.h>
 
-#include "harness.h"
+#include "in_time.h"
 
 /* As tests/kernels/rules.nft has them. */
 enum { DROPPED = 7001, RESET = 7002, UNREACHABLE = 7003, PROHIBITED = 7004, DEAD_MARK = 7 };
@@ -26,26 +26,12 @@ enum { DROPPED = 7001, RESET = 7002, UNREACHABLE = 7003, PROHIBITED = 7004, DEAD
 enum { TOTAL = 3 << 19, PATIENCE = 60 };
 
 /* By how much a wait may be late, in seconds of a machine whose clock counts instructions. */
-static const double LATE = 0.005;
+const double LATE = 0.005;
 
 static const struct family {
     int domain;
     const char *host;
 } families[] = {{AF_INET, "127.0.0.1"}, {AF_INET6, "::1"}};
-
-static int checks;
-
-#define CHECK(condition) ((void)__atomic_fetch_add(&checks, 1, __ATOMIC_RELAXED), MUST(condition))
-
-static void in_time(double began, double seconds, int line)
-{
-    double late = now() - began - seconds;
-    if (late < 0 || late > LATE) {
-        printf("line %d: %g s ended %.6f s late\n", line, seconds, late);
-        exit(1);
-    }
-    __atomic_fetch_add(&checks, 1, __ATOMIC_RELAXED);
-}
 
 /* The call times out after so many seconds. */
 #define EXPIRES(seconds, call)             \
