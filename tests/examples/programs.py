@@ -67,13 +67,18 @@ def catches(process, number):
         return int(re.search(r"^SigCgt:\s*(\w+)", status.read(), re.M)[1], 16) >> number - 1 & 1
 
 
+def activity(process):
+    """What it does, such as S for sleeping, and the processor time that it has used."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return fields[0], fields[11:13]
+
+
 def await_sleep(process):
     """Waits until a program has nothing to do, also on a busy machine; but not for long, as there are some that always have."""
     for _ in range(20):
-        before = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        before = activity(process)
         time.sleep(0.05)
-        after = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        if before[0] == after[0] == "S" and before[11:13] == after[11:13]:
+        if before[0] == "S" and before == activity(process):
             break
 
 
